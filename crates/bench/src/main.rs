@@ -1,0 +1,2 @@
+//! Load generator, receiver, scenarios, results as data.
+fn main() {}

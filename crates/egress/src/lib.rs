@@ -1,0 +1,1 @@
+//! The only code that calls user-given URLs: address policy at connect, limits, TLS, proxies.

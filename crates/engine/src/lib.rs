@@ -1,0 +1,1 @@
+//! Use cases and services. Knows no HTTP server, no SQL, no dialect.

@@ -1,0 +1,2 @@
+//! The posthouse binary: configuration, wiring, commands.
+fn main() {}

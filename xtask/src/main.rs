@@ -1,0 +1,2 @@
+//! Project tasks: test, tidy, graph, openapi, bench.
+fn main() {}
