@@ -1,8 +1,40 @@
 //! The vocabulary of Posthouse: ids, scopes, events, endpoints, deliveries, outcomes, retry policies, limits.
 //!
-//! Values are valid by construction: the only way to an `EndpointUrl`, an `EventType` or a `RetryPolicy` is
-//! a constructor that checks it, so nothing further in ever checks again. No I/O, no clock, no wire format.
+//! Values are valid by construction: the only way to an [`EndpointUrl`], an [`EventType`] or a
+//! [`RetryPolicy`] is a constructor that checks it, so nothing further in ever checks again. No I/O, no
+//! clock, no wire format. Where a type derives `serde`, that is its *stored* form; wire forms are twins that
+//! live with their dialect.
 
+pub mod delivery;
+pub mod endpoint;
+pub mod event;
+pub mod filter;
+pub mod id;
+pub mod invalid;
+pub mod key;
+pub mod limits;
 pub mod outcome;
+pub mod page;
+pub mod retry;
+pub mod secret;
+pub mod tenant;
+pub mod text;
+pub mod time;
 
+pub use delivery::{Attempt, Delivery, DeliveryState};
+pub use endpoint::{
+    DisabledReason, Endpoint, EndpointUrl, EventFilter, EventPattern, Header, Headers, Health, HealthState,
+    Ordering, RateLimit, Settings, Wire,
+};
+pub use event::{Event, EventRef};
+pub use filter::PayloadFilter;
+pub use id::{AttemptId, DeliveryId, EndpointId, EventId, KeyId, ProjectId, TenantId};
+pub use invalid::Invalid;
+pub use key::{Capabilities, Capability, KeyStyle};
 pub use outcome::{Outcome, Stage};
+pub use page::{Page, PageRequest};
+pub use retry::RetryPolicy;
+pub use secret::SecretText;
+pub use tenant::{Environment, Space};
+pub use text::{EventType, ExternalId, IdempotencyKey, Name, OrderingKey, SessionId};
+pub use time::Timestamp;

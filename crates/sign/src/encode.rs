@@ -1,0 +1,103 @@
+//! Bytes and text: base64, decimal numbers, comparison in constant time. Knows no scheme.
+
+use std::io::{Cursor, Write as _};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use base64::{DecodeSliceError, encoded_len};
+use subtle::ConstantTimeEq as _;
+
+/// Why a text could not be decoded. Says nothing of the text, which may be a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undecodable {
+    /// A character, the padding or the length is not that of standard base64.
+    NotBase64,
+    /// More bytes than there is room for.
+    TooLong,
+}
+
+/// How long `len_bytes` bytes are as padded base64.
+pub(crate) const fn base64_length(len_bytes: usize) -> usize {
+    match encoded_len(len_bytes, true) {
+        Some(length) => length,
+        None => panic!("a length in bytes that fits memory fits base64"),
+    }
+}
+
+/// Appends `bytes` as padded standard base64 (RFC 4648, section 4), without an allocation if there is room.
+pub(crate) fn push_base64(out: &mut String, bytes: &[u8]) {
+    STANDARD.encode_string(bytes, out);
+}
+
+/// Decodes padded standard base64 into `out` and returns how many bytes there were.
+pub(crate) fn decode_base64(text: &str, out: &mut [u8]) -> Result<usize, Undecodable> {
+    STANDARD.decode_slice(text, out).map_err(|error| match error {
+        DecodeSliceError::DecodeError(_) => Undecodable::NotBase64,
+        DecodeSliceError::OutputSliceTooSmall => Undecodable::TooLong,
+    })
+}
+
+/// Whether two byte strings are equal, in a time that depends on their lengths only.
+pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
+    left.ct_eq(right).into()
+}
+
+/// A number as decimal digits, on the stack.
+pub(crate) struct DecimalText {
+    digits: [u8; DECIMAL_BYTES_MAX],
+    len_bytes: usize,
+}
+
+/// `i64::MIN` has nineteen digits and a sign.
+const DECIMAL_BYTES_MAX: usize = 20;
+
+impl DecimalText {
+    /// The number in decimal, with a minus sign if it is negative.
+    pub(crate) fn new(number: i64) -> Self {
+        let mut cursor = Cursor::new([0; DECIMAL_BYTES_MAX]);
+        write!(cursor, "{number}").expect("an i64 has at most 20 characters");
+        let len_bytes = usize::try_from(cursor.position()).expect("a position is at most 20");
+        Self { digits: cursor.into_inner(), len_bytes }
+    }
+
+    /// The digits.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.digits[..self.len_bytes]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimal_text_is_what_display_writes() {
+        for number in [0, 7, -7, 1_767_225_600, i64::MAX, i64::MIN] {
+            assert_eq!(DecimalText::new(number).as_bytes(), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn base64_is_standard_padded_and_canonical() {
+        let mut out = [0; 4];
+        assert_eq!(decode_base64("+/8=", &mut out), Ok(2));
+        assert_eq!(out[..2], [0xfb, 0xff]);
+        let mut text = String::new();
+        push_base64(&mut text, &[0xfb, 0xff]);
+        assert_eq!(text, "+/8=");
+        assert_eq!(text.len(), base64_length(2));
+        // URL-safe alphabet, no padding, bits beyond the last byte, white space.
+        for wrong in ["-_8=", "+/8", "+/9=", " +/8=", "+/8=\n"] {
+            assert_eq!(decode_base64(wrong, &mut out), Err(Undecodable::NotBase64), "{wrong:?}");
+        }
+        assert_eq!(decode_base64("AAAAAAA=", &mut out), Err(Undecodable::TooLong));
+    }
+
+    #[test]
+    fn equality_needs_equal_lengths() {
+        assert!(equal(b"abc", b"abc"));
+        assert!(!equal(b"abc", b"abd"));
+        assert!(!equal(b"abc", b"ab"));
+        assert!(equal(b"", b""));
+    }
+}

@@ -1,0 +1,10 @@
+//! Tests of the signature schemes from the outside: vectors, refusals, properties, and other implementations.
+
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod keys;
+mod peers;
+mod properties;
+mod support;
+mod vectors;
+mod verify;

@@ -1,0 +1,133 @@
+//! What every store must do, as tests: the promises of [`crate::Store`], one case each.
+//!
+//! A store's own test crate says, once, how to make an empty store, and gets one test per case:
+//!
+//! ```ignore
+//! async fn make_store() -> (Arc<dyn Store>, TempDir) { … }
+//! posthouse_store::conformance_suite!(make_store);
+//! ```
+//!
+//! The second part of the pair is kept until the case is over. Every case gets a store of its own, with
+//! nothing in it. Cases name their times, take their ids from [`build`], and wait for nothing but wakes, so
+//! they say the same about a file on this machine and about a database far away.
+//!
+//! A new case is a function here and a line in the table below.
+
+pub mod accept;
+pub mod build;
+pub mod config;
+pub mod endpoints;
+pub mod journal;
+pub mod maintenance;
+pub mod order;
+pub mod queue;
+pub mod settle;
+
+/// Makes one test of each case. `$make_store` names an `async fn() -> (Arc<dyn Store>, impl Sized)` that
+/// makes an empty store and whatever must outlive it. The calling crate needs `tokio`.
+#[macro_export]
+macro_rules! conformance_suite {
+    ($make_store:path) => {
+        $crate::conformance_tests! { $make_store;
+            accept::accepted_is_readable_and_claimable
+            accept::event_fields_read_back
+            accept::accept_of_nothing
+            accept::batch_is_all_or_nothing
+            accept::duplicate_id_within_one_batch
+            accept::duplicate_id_under_concurrency
+            accept::idempotency_replays_the_first_answer
+            accept::idempotency_refuses_another_request
+            accept::idempotency_under_concurrency
+            accept::names_are_per_space
+            accept::payload_bytes_are_kept
+            accept::a_full_batch_passes
+
+            journal::event_is_found_by_both_ids
+            journal::spaces_do_not_see_each_others_journal
+            journal::events_are_listed_newest_first
+            journal::paging_is_steady_while_events_arrive
+            journal::page_edges
+            journal::events_after_follows_acceptance
+            journal::delivery_filters_alone
+            journal::delivery_filters_combined
+
+            queue::claim_takes_what_is_due
+            queue::claimed_belongs_to_its_claimer
+            queue::concurrent_claims_share_the_work
+            queue::claim_keeps_to_its_limit
+            queue::claim_keeps_to_its_share_per_endpoint
+            queue::room_overrides_the_share
+            queue::claims_are_fair
+            queue::oldest_due_comes_first
+            queue::next_due_says_when_to_look_again
+            queue::released_is_due_again
+            queue::claims_span_spaces
+            queue::live_claims_do_not_expire
+            queue::due_wakes
+            queue::switching_on_wakes_due
+            queue::event_wakes
+
+            order::next_of_a_key_waits
+            order::waiting_has_no_time
+            order::a_retry_keeps_its_place
+            order::nothing_jumps_the_queue
+            order::others_overtake
+            order::batches_are_ordered
+            order::order_holds_over_many
+
+            settle::settling_ends_a_delivery
+            settle::a_retry_waits_for_its_time
+            settle::settling_without_an_attempt
+            settle::settling_many_at_once
+            settle::settling_what_was_cancelled_meanwhile
+            settle::settling_what_is_gone
+            settle::attempts_read_back
+            settle::requeue_of_what_has_ended
+            settle::requeue_of_what_waits
+            settle::health_reads_back
+            settle::settling_switches_an_endpoint_off
+
+            config::tenants_are_made_once
+            config::tenants_are_made_once_under_concurrency
+            config::keys
+            config::projects
+            config::sessions
+            config::sessions_are_listed
+            config::sessions_are_registered_by_events
+            config::events_outlive_their_session
+            config::event_types
+
+            endpoints::endpoint_settings_read_back
+            endpoints::sealed_bytes_are_kept
+            endpoints::endpoints_are_listed
+            endpoints::endpoint_update_replaces
+            endpoints::stale_updates_are_refused
+            endpoints::updates_and_health_do_not_disturb_each_other
+            endpoints::endpoint_is_switched_on_again
+            endpoints::endpoint_delete
+            endpoints::orphans_are_cancelled_in_slices
+
+            maintenance::prune_removes_what_is_old
+            maintenance::prune_spares_what_is_pending
+            maintenance::prune_goes_on_where_it_ended
+            maintenance::prune_keeps_a_tenant_to_its_room
+            maintenance::prune_counts_responses
+            maintenance::prune_forgets_expired_keys
+            maintenance::housekeeping_of_nothing
+            maintenance::closed_store_is_unavailable
+        }
+    };
+}
+
+/// The working part of [`conformance_suite!`](crate::conformance_suite).
+#[doc(hidden)]
+#[macro_export]
+macro_rules! conformance_tests {
+    ($make_store:path; $($group:ident::$case:ident)*) => {$(
+        #[tokio::test(flavor = "multi_thread")]
+        async fn $case() {
+            let (store, _guard) = $make_store().await;
+            $crate::conformance::$group::$case(store).await;
+        }
+    )*};
+}

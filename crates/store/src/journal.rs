@@ -1,0 +1,153 @@
+//! Events and what became of them: accepting, and reading back.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use posthouse_types::{
+    Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId, EventRef, EventType,
+    IdempotencyKey, Page, PageRequest, Space, Timestamp,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::Result;
+
+/// Accepting events and reading back events, deliveries and attempts. Lists are newest first; a cursor need
+/// not exist (any more).
+#[async_trait]
+pub trait Journal: Send + Sync {
+    /// Makes the events, their deliveries and the idempotency record durable in one commit; a session that an
+    /// event names and that is not registered is registered with it (in the event's project, at its time,
+    /// without label and metadata). All or nothing. The idempotency key is looked at before external ids. An
+    /// endpoint deleted meanwhile is no obstacle: [`crate::Maintenance::cancel_orphans`] sees to it.
+    async fn accept(&self, accept: Accept) -> Result<Acceptance>;
+
+    /// One event. Our id finds it also when it has an external one.
+    async fn event(&self, space: Space, event: &EventRef) -> Result<Option<Event>>;
+
+    /// Events, newest first; of one type when given.
+    async fn events(
+        &self,
+        space: Space,
+        event_type: Option<EventType>,
+        page: PageRequest<EventId>,
+    ) -> Result<Page<Event, EventId>>;
+
+    /// Events in the order of acceptance (oldest first) after the one named, or from the first when that is
+    /// [`EventId::MIN`]. What a live stream reads after each wake-up.
+    async fn events_after(&self, space: Space, after: EventId, limit: usize) -> Result<Vec<Event>>;
+
+    /// The event accepted last; where a live stream without a starting point begins.
+    async fn last_event(&self, space: Space) -> Result<Option<EventId>>;
+
+    /// One delivery.
+    async fn delivery(&self, space: Space, id: DeliveryId) -> Result<Option<Delivery>>;
+
+    /// Deliveries that pass the filter, newest first.
+    async fn deliveries(
+        &self,
+        space: Space,
+        filter: DeliveryFilter,
+        page: PageRequest<DeliveryId>,
+    ) -> Result<Page<Delivery, DeliveryId>>;
+
+    /// The attempts of a delivery, first to last; `None` when the space has no such delivery.
+    async fn attempts(&self, space: Space, id: DeliveryId) -> Result<Option<Vec<Attempt>>>;
+}
+
+/// One publish: events with the deliveries that matching decided.
+#[derive(Debug, Clone)]
+pub struct Accept {
+    /// Whose; all events belong to it.
+    pub space: Space,
+    /// The events, in order.
+    pub events: Vec<NewEvent>,
+    /// Remembers the answer for repeats.
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An event and its deliveries.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    /// The event; `event.created_at` is also when its deliveries are first due.
+    pub event: Arc<Event>,
+    /// One for each endpoint that matched.
+    pub deliveries: Vec<NewDelivery>,
+}
+
+/// A delivery to be made.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// Its id.
+    pub id: DeliveryId,
+    /// To where.
+    pub endpoint: EndpointId,
+    /// Deliveries of one endpoint with equal keys are made one after the other, in order of id: one waits
+    /// until all before it have ended.
+    pub order_key: Option<Arc<str>>,
+}
+
+/// What makes a publish repeatable.
+#[derive(Debug, Clone)]
+pub struct Idempotency {
+    /// The caller's key, unique within the space.
+    pub key: IdempotencyKey,
+    /// A digest of the request.
+    pub fingerprint: [u8; 32],
+    /// When the key may be forgotten: by the next [`crate::Maintenance::prune`].
+    pub expires_at: Timestamp,
+}
+
+/// What came of [`Journal::accept`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Acceptance {
+    /// Durable and queued.
+    New,
+    /// The idempotency key was used with the same request; this was the answer, and nothing was written.
+    Replayed(Vec<AcceptedEvent>),
+    /// The idempotency key was used with another request; nothing was written.
+    KeyReused,
+    /// The event at this index has an external id that is taken; nothing was written.
+    DuplicateId(usize),
+}
+
+/// What a publisher is told of one event, and told again when it repeats itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AcceptedEvent {
+    /// The id as callers see it.
+    pub id: String,
+    /// Its type.
+    pub event_type: EventType,
+    /// When it was accepted.
+    pub created_at: Timestamp,
+    /// How many endpoints it goes to.
+    pub deliveries: u32,
+}
+
+impl AcceptedEvent {
+    /// What a publisher is told of `new`.
+    pub fn of(new: &NewEvent) -> Self {
+        Self {
+            id: new.event.public_id().to_string(),
+            event_type: new.event.event_type.clone(),
+            created_at: new.event.created_at,
+            deliveries: u32::try_from(new.deliveries.len()).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// Which deliveries to list. All that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DeliveryFilter {
+    /// To this endpoint.
+    pub endpoint: Option<EndpointId>,
+    /// Of this event.
+    pub event: Option<EventRef>,
+    /// Of events of this type.
+    pub event_type: Option<EventType>,
+    /// In this state.
+    pub state: Option<DeliveryState>,
+    /// Created at or after.
+    pub since: Option<Timestamp>,
+    /// Created before.
+    pub until: Option<Timestamp>,
+}
