@@ -1,1 +1,150 @@
-//! Use cases and services. Knows no HTTP server, no SQL, no dialect.
+//! The engine: use cases (publish, endpoints, keys, sessions, …) and services (deliver, reap, prune).
+//!
+//! It is the API an ideal client would wish for: methods on [`Engine`] that take a [`Caller`] and domain values
+//! and answer domain values. It knows no HTTP server, no SQL and no dialect. Rules live here and nowhere else:
+//! who may do what, what a value may be, what happens when.
+
+mod caller;
+mod catalogue;
+pub mod clock;
+mod endpoints;
+pub mod error;
+mod inspect;
+mod keys;
+mod publish;
+mod registry;
+pub mod service;
+mod sessions;
+mod stream;
+mod target;
+pub mod vault;
+mod wire;
+
+use std::sync::Arc;
+
+use posthouse_egress::Sender;
+use posthouse_store::Store;
+use posthouse_types::{EndpointId, Health};
+
+pub use caller::Caller;
+pub use catalogue::{Project, PutEventType};
+pub use clock::{Clock, IdSource, SystemClock};
+pub use endpoints::{CreateEndpoint, EndpointDetail, Rotated, UpdateEndpoint};
+pub use error::{At, Error, ErrorKind, FieldError, Result};
+pub use inspect::{AttemptDetail, DeliveryQuery, Explained, Verdict};
+pub use keys::{CreateKey, CreatedKey, KeyLimit, create_first_key};
+pub use publish::{Publish, Published, Repeatable};
+pub use sessions::{CreateSession, UpdateSession};
+pub use stream::EventStream;
+pub use vault::Vault;
+
+/// What the engine is made of.
+pub struct Parts {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// What makes HTTP attempts.
+    pub sender: Arc<dyn Sender>,
+    /// What time it is.
+    pub clock: Arc<dyn Clock>,
+    /// What seals secrets.
+    pub vault: Vault,
+    /// How it behaves.
+    pub options: Options,
+}
+
+/// How the engine behaves; the operator's choice.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Endpoint URLs must be `https`.
+    pub https_only: bool,
+    /// Requests that one key may make.
+    pub key_limit: KeyLimit,
+    /// Attempts in flight to one endpoint at a time.
+    pub endpoint_concurrency: usize,
+    /// Deliveries claimed and not yet settled, over all endpoints.
+    pub in_flight_max: usize,
+    /// How long events are kept.
+    pub retention: std::time::Duration,
+    /// How many bytes of payloads and responses a tenant may keep.
+    pub retention_bytes: u64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            https_only: false,
+            key_limit: KeyLimit::default(),
+            endpoint_concurrency: posthouse_types::limits::ENDPOINT_CONCURRENCY_MAX,
+            in_flight_max: 4096,
+            retention: std::time::Duration::from_secs(30 * 24 * 3600),
+            retention_bytes: 10 * 1024 * 1024 * 1024,
+        }
+    }
+}
+
+/// The one engine under every surface. Cheap to share.
+pub struct Engine {
+    store: Arc<dyn Store>,
+    sender: Arc<dyn Sender>,
+    clock: Arc<dyn Clock>,
+    ids: IdSource,
+    vault: Vault,
+    options: Options,
+    registry: registry::Registry,
+    catalogue: catalogue::Catalogue,
+    keys: keys::KeyCache,
+    health: service::HealthBook,
+    /// Settings or health of endpoints changed: the deliver service looks again.
+    endpoints_changed: tokio::sync::watch::Sender<()>,
+}
+
+impl Engine {
+    /// Puts the parts together and loads what matching needs.
+    pub async fn start(parts: Parts) -> Result<Arc<Self>> {
+        let engine = Self {
+            ids: IdSource::new(Arc::clone(&parts.clock)),
+            keys: keys::KeyCache::new(parts.options.key_limit),
+            store: parts.store,
+            sender: parts.sender,
+            clock: parts.clock,
+            vault: parts.vault,
+            options: parts.options,
+            registry: registry::Registry::default(),
+            catalogue: catalogue::Catalogue::default(),
+            health: service::HealthBook::default(),
+            endpoints_changed: tokio::sync::watch::Sender::new(()),
+        };
+        engine.reload().await?;
+        Ok(Arc::new(engine))
+    }
+
+    /// Reads endpoints, projects and event types from the store: at the start, and when another node changed
+    /// them.
+    pub async fn reload(&self) -> Result<()> {
+        let records = self.store.all_endpoints().await?;
+        let mut targets = Vec::with_capacity(records.len());
+        for record in &records {
+            targets.push(self.open(record)?);
+            self.health.load(record.endpoint.id, record.endpoint.health);
+        }
+        self.registry.replace_all(targets);
+        self.catalogue.replace_all(self.store.all_event_types().await?)?;
+        self.endpoints_changed.send_replace(());
+        Ok(())
+    }
+
+    /// The clock.
+    pub fn now(&self) -> posthouse_types::Timestamp {
+        self.clock.now()
+    }
+
+    /// True when the store answers.
+    pub async fn is_ready(&self) -> bool {
+        self.store.ping().await.is_ok()
+    }
+
+    /// The health of an endpoint as known in memory, which is newer than the store's.
+    fn health_of(&self, id: EndpointId, stored: Health) -> Health {
+        self.health.get(id).unwrap_or(stored)
+    }
+}

@@ -1,0 +1,44 @@
+//! Who asks, and what they may do.
+
+use posthouse_types::{Capabilities, Capability, KeyId, ProjectId, Space};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// An authenticated caller. Every use case takes one, and sees its space only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Caller {
+    /// The key it came with.
+    pub key: KeyId,
+    /// What it sees.
+    pub space: Space,
+    /// It sees this project only.
+    pub project: Option<ProjectId>,
+    /// What it may do.
+    pub capabilities: Capabilities,
+}
+
+impl Caller {
+    /// Refuses a caller without the capability.
+    pub fn need(&self, needs: Capability) -> Result<()> {
+        if self.capabilities.has(needs) {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Forbidden { needs }, format!("the key lacks the capability {needs}")))
+    }
+
+    /// True when the caller may see something of this project.
+    pub fn sees(&self, project: Option<ProjectId>) -> bool {
+        self.project.is_none() || self.project == project
+    }
+
+    /// The project that something new belongs to: the one asked for, or the key's own. A key of one project
+    /// can not name another.
+    pub fn project_for(&self, asked: Option<ProjectId>, location: &str) -> Result<Option<ProjectId>> {
+        match (self.project, asked) {
+            (Some(own), Some(asked)) if own != asked => {
+                Err(Error::field(location, "must be the key's own project, or absent"))
+            }
+            (own, asked) => Ok(asked.or(own)),
+        }
+    }
+}

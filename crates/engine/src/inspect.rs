@@ -1,0 +1,257 @@
+//! Looking at what happened: events, deliveries, attempts, why; and sending again.
+
+use bytes::Bytes;
+use posthouse_store::DeliveryFilter;
+use posthouse_types::{
+    Attempt, Capability, Delivery, DeliveryId, Endpoint, EndpointId, Event, EventId, EventRef, EventType,
+    Page, PageRequest,
+};
+
+use crate::Engine;
+use crate::caller::Caller;
+use crate::error::{Error, ErrorKind, Result};
+use crate::publish::parse;
+
+/// Pages read from the store to fill one page of a key that sees only one project.
+const FILTERED_PAGES_MAX: usize = 20;
+/// Deliveries of one event that an explanation lists.
+const EXPLAINED_MAX: usize = 500;
+
+/// Which deliveries to list.
+pub type DeliveryQuery = DeliveryFilter;
+
+/// An attempt with the request body it sent.
+#[derive(Debug, Clone)]
+pub struct AttemptDetail {
+    /// The attempt.
+    pub attempt: Attempt,
+    /// The event's payload: what every attempt sends.
+    pub request_body: Bytes,
+}
+
+/// Why one endpoint got an event, or did not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Explained {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// In one word.
+    pub verdict: Verdict,
+    /// In a sentence.
+    pub reason: String,
+    /// The delivery, when there is one.
+    pub delivery: Option<DeliveryId>,
+}
+
+/// What became of an event at an endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was delivered.
+    Delivered,
+    /// It waits: for an attempt, a retry, its turn, or the endpoint to be switched on.
+    Waiting,
+    /// Every attempt failed.
+    Dead,
+    /// The endpoint was deleted before it could be delivered.
+    Cancelled,
+    /// The endpoint's project or session is another one.
+    Scope,
+    /// The endpoint does not want this type, or this payload.
+    Filter,
+    /// The endpoint is switched off.
+    Disabled,
+    /// The endpoint would get it now, but was registered or changed after the event was accepted.
+    Missed,
+}
+
+impl Verdict {
+    /// The name used everywhere outside.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delivered => "delivered",
+            Self::Waiting => "waiting",
+            Self::Dead => "dead",
+            Self::Cancelled => "cancelled",
+            Self::Scope => "scope",
+            Self::Filter => "filter",
+            Self::Disabled => "disabled",
+            Self::Missed => "missed",
+        }
+    }
+}
+
+impl Engine {
+    /// One event.
+    pub async fn event(&self, caller: &Caller, event: &EventRef) -> Result<Event> {
+        caller.need(Capability::Read)?;
+        let found = self.store.event(caller.space, event).await?;
+        found.filter(|found| caller.sees(found.project)).ok_or_else(|| Error::not_found("event", event))
+    }
+
+    /// Events, newest first.
+    pub async fn events(
+        &self,
+        caller: &Caller,
+        event_type: Option<EventType>,
+        page: PageRequest<EventId>,
+    ) -> Result<Page<Event, EventId>> {
+        caller.need(Capability::Read)?;
+        let mut items = Vec::new();
+        let mut after = page.after;
+        for _ in 0..FILTERED_PAGES_MAX {
+            let slice = PageRequest { limit: page.limit - items.len(), after };
+            let found = self.store.events(caller.space, event_type.clone(), slice).await?;
+            items.extend(found.items.into_iter().filter(|event| caller.sees(event.project)));
+            after = found.next;
+            if after.is_none() || items.len() == page.limit {
+                break;
+            }
+        }
+        Ok(Page { items, next: after })
+    }
+
+    /// Who got an event, who did not, and why.
+    pub async fn explain(&self, caller: &Caller, event: &EventRef) -> Result<(EventRef, Vec<Explained>)> {
+        let event = self.event(caller, event).await?;
+        let filter =
+            DeliveryFilter { event: Some(EventRef::Internal(event.id)), ..DeliveryFilter::default() };
+        let page = PageRequest { limit: EXPLAINED_MAX, after: None };
+        let deliveries = self.store.deliveries(caller.space, filter, page).await?.items;
+        let mut explained: Vec<Explained> =
+            deliveries.iter().map(|delivery| self.explain_delivery(delivery)).collect();
+        let others = self.registry.of_space(caller.space);
+        let silent = others.iter().filter(|target| {
+            let id = target.endpoint.id;
+            caller.sees(target.endpoint.project)
+                && !deliveries.iter().any(|delivery| delivery.endpoint_id == id)
+        });
+        explained.extend(silent.take(EXPLAINED_MAX).map(|target| explain_silence(&target.endpoint, &event)));
+        Ok((event.public_id(), explained))
+    }
+
+    /// One delivery.
+    pub async fn delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery> {
+        caller.need(Capability::Read)?;
+        self.visible_delivery(caller, id).await
+    }
+
+    /// Deliveries, newest first.
+    pub async fn deliveries(
+        &self,
+        caller: &Caller,
+        query: DeliveryQuery,
+        page: PageRequest<DeliveryId>,
+    ) -> Result<Page<Delivery, DeliveryId>> {
+        caller.need(Capability::Read)?;
+        let mut items = Vec::new();
+        let mut after = page.after;
+        for _ in 0..FILTERED_PAGES_MAX {
+            let slice = PageRequest { limit: page.limit - items.len(), after };
+            let found = self.store.deliveries(caller.space, query.clone(), slice).await?;
+            for delivery in found.items {
+                if caller.project.is_none() || self.sees_event(caller, delivery.event_id).await? {
+                    items.push(delivery);
+                }
+            }
+            after = found.next;
+            if after.is_none() || items.len() == page.limit {
+                break;
+            }
+        }
+        Ok(Page { items, next: after })
+    }
+
+    /// The attempts of a delivery, first to last.
+    pub async fn attempts(&self, caller: &Caller, id: DeliveryId) -> Result<Vec<AttemptDetail>> {
+        let delivery = self.delivery(caller, id).await?;
+        let event = EventRef::Internal(delivery.event_id);
+        let body =
+            self.store.event(caller.space, &event).await?.map(|event| event.payload).unwrap_or_default();
+        let attempts = self.store.attempts(caller.space, id).await?.unwrap_or_default();
+        Ok(attempts
+            .into_iter()
+            .map(|attempt| AttemptDetail { attempt, request_body: body.clone() })
+            .collect())
+    }
+
+    /// Sends a delivery again, with a fresh budget of attempts.
+    pub async fn replay_delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery> {
+        caller.need(Capability::Manage)?;
+        let delivery = self.visible_delivery(caller, id).await?;
+        if self.registry.get(delivery.endpoint_id).is_none() {
+            let detail =
+                format!("endpoint {} was deleted: there is no one to deliver to", delivery.endpoint_id);
+            return Err(Error::new(ErrorKind::Conflict, detail));
+        }
+        let requeued = self.store.requeue(caller.space, id, self.clock.now()).await?;
+        requeued.ok_or_else(|| Error::not_found("delivery", id))
+    }
+
+    async fn visible_delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery> {
+        let not_found = || Error::not_found("delivery", id);
+        let delivery = self.store.delivery(caller.space, id).await?.ok_or_else(not_found)?;
+        if self.sees_event(caller, delivery.event_id).await? { Ok(delivery) } else { Err(not_found()) }
+    }
+
+    async fn sees_event(&self, caller: &Caller, event: EventId) -> Result<bool> {
+        if caller.project.is_none() {
+            return Ok(true);
+        }
+        let event = self.store.event(caller.space, &EventRef::Internal(event)).await?;
+        Ok(event.is_some_and(|event| caller.sees(event.project)))
+    }
+
+    fn explain_delivery(&self, delivery: &Delivery) -> Explained {
+        use posthouse_types::DeliveryState::{Cancelled, Dead, Pending, Succeeded};
+        let attempts = delivery.attempts;
+        let (verdict, reason) = match delivery.state {
+            Succeeded => (Verdict::Delivered, format!("delivered at attempt {attempts}")),
+            Dead => (Verdict::Dead, format!("gave up after {attempts} attempts")),
+            Cancelled => (Verdict::Cancelled, "the endpoint was deleted first".to_owned()),
+            Pending => (Verdict::Waiting, self.why_waiting(delivery)),
+        };
+        Explained { endpoint: delivery.endpoint_id, verdict, reason, delivery: Some(delivery.id) }
+    }
+
+    fn why_waiting(&self, delivery: &Delivery) -> String {
+        let Some(target) = self.registry.get(delivery.endpoint_id) else {
+            return "the endpoint was deleted; about to be cancelled".to_owned();
+        };
+        let health = self.health_of(delivery.endpoint_id, target.endpoint.health);
+        let due = delivery.next_attempt_at.unwrap_or(posthouse_types::Timestamp::NEVER);
+        if !target.endpoint.settings.enabled {
+            "the endpoint is disabled; it goes out when it is enabled again".to_owned()
+        } else if due == posthouse_types::Timestamp::NEVER {
+            "waits for an earlier event with the same ordering key".to_owned()
+        } else if let Some(until) = health.open_until {
+            format!("the endpoint keeps failing: its circuit is open, next probe at {until}")
+        } else if due > self.clock.now() {
+            format!("waits for attempt {} at {due}", delivery.attempts + 1)
+        } else if target.endpoint.settings.rate_limit.is_some() {
+            "due; the endpoint's rate limit or earlier deliveries hold it back".to_owned()
+        } else {
+            "due; waits for a free place or is being sent".to_owned()
+        }
+    }
+}
+
+/// Why an endpoint has no delivery of an event, by its present settings.
+fn explain_silence(endpoint: &Endpoint, event: &Event) -> Explained {
+    let settings = &endpoint.settings;
+    let (verdict, reason) = if endpoint.project.is_some() && endpoint.project != event.project {
+        (Verdict::Scope, "the endpoint is of another project".to_owned())
+    } else if endpoint.session.is_some() && endpoint.session != event.session {
+        (Verdict::Scope, "the endpoint is of another session".to_owned())
+    } else if !settings.events.matches(&event.event_type) {
+        (Verdict::Filter, format!("the endpoint does not want events of type {}", event.event_type))
+    } else if settings.filter.as_ref().is_some_and(|filter| !filter.matches(&parse(&event.payload))) {
+        (Verdict::Filter, "the payload does not satisfy the endpoint's filter".to_owned())
+    } else if !settings.enabled {
+        (Verdict::Disabled, "the endpoint is disabled".to_owned())
+    } else {
+        (
+            Verdict::Missed,
+            "the endpoint was registered, changed or enabled after the event was accepted".to_owned(),
+        )
+    };
+    Explained { endpoint: endpoint.id, verdict, reason, delivery: None }
+}

@@ -1,0 +1,224 @@
+//! API keys: making, checking, forgetting.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::{Clock as _, DefaultClock};
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use parking_lot::RwLock;
+use posthouse_store::{KeyRecord, Tenant};
+use posthouse_types::{
+    Capabilities, Capability, Environment, KeyId, KeyStyle, Name, Page, PageRequest, ProjectId, SecretText,
+    Space, TenantId, Timestamp,
+};
+use sha2::{Digest as _, Sha256};
+
+use crate::caller::Caller;
+use crate::error::{Error, ErrorKind, Result};
+use crate::{Engine, IdSource};
+
+/// How long a key is believed without asking the store again: another process may have removed it.
+const BELIEVED_FOR: Duration = Duration::from_secs(1);
+/// Keys remembered at a time; past it the memory starts afresh.
+const REMEMBERED_MAX: usize = 10_000;
+/// Longer texts are not keys.
+const KEY_CHARS_MAX: usize = 128;
+/// Random bytes of a key: enough that a plain digest is a safe way to store it.
+const KEY_RANDOM_BYTES: usize = 32;
+
+/// How many requests one key may make.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyLimit {
+    /// Requests per second in the long run.
+    pub per_second: NonZeroU32,
+    /// Requests at once after a pause.
+    pub burst: NonZeroU32,
+}
+
+impl Default for KeyLimit {
+    /// High enough for a platform that publishes each event on its own, low enough that a loop gone wrong in
+    /// one client leaves room for the others.
+    fn default() -> Self {
+        let many = NonZeroU32::new(20_000).expect("20,000 is not 0");
+        Self { per_second: many, burst: many }
+    }
+}
+
+/// What a new key is to be.
+#[derive(Debug, Clone)]
+pub struct CreateKey {
+    /// For people.
+    pub name: Name,
+    /// What it opens, within the tenant.
+    pub environment: Environment,
+    /// What it may do.
+    pub capabilities: Capabilities,
+    /// It sees this project only.
+    pub project: Option<ProjectId>,
+    /// Whose keys it looks like.
+    pub style: KeyStyle,
+}
+
+/// A new key: the only time its text is known.
+#[derive(Debug, Clone)]
+pub struct CreatedKey {
+    /// The text to present.
+    pub key: SecretText,
+    /// What is stored of it.
+    pub record: KeyRecord,
+}
+
+/// Keys seen lately, by digest.
+pub(crate) struct KeyCache {
+    limit: KeyLimit,
+    known: RwLock<HashMap<[u8; 32], Arc<Known>>>,
+}
+
+struct Known {
+    caller: Caller,
+    checked_at: Timestamp,
+    limiter: Arc<DefaultDirectRateLimiter>,
+}
+
+impl KeyCache {
+    pub(crate) fn new(limit: KeyLimit) -> Self {
+        Self { limit, known: RwLock::default() }
+    }
+
+    fn get(&self, digest: &[u8; 32]) -> Option<Arc<Known>> {
+        self.known.read().get(digest).cloned()
+    }
+
+    fn put(&self, digest: [u8; 32], caller: Caller, now: Timestamp) -> Arc<Known> {
+        let mut known = self.known.write();
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        // A key that is looked up again keeps its limiter, or looking up would refill it.
+        let limiter = known.get(&digest).map_or_else(
+            || {
+                let quota = Quota::per_second(self.limit.per_second).allow_burst(self.limit.burst);
+                Arc::new(RateLimiter::direct(quota))
+            },
+            |old| Arc::clone(&old.limiter),
+        );
+        let entry = Arc::new(Known { caller, checked_at: now, limiter });
+        known.insert(digest, Arc::clone(&entry));
+        entry
+    }
+
+    fn forget(&self, digest: &[u8; 32]) {
+        self.known.write().remove(digest);
+    }
+}
+
+impl Engine {
+    /// Who presents this key, if it is one of ours and has requests left. The look-up is by digest, so it
+    /// takes the same time however much of a wrong key is right.
+    pub async fn authenticate(&self, presented: &str) -> Result<Caller> {
+        let unknown = || Error::new(ErrorKind::Unauthenticated, "the API key is not valid");
+        if presented.is_empty() || presented.len() > KEY_CHARS_MAX {
+            return Err(unknown());
+        }
+        let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+        let now = self.clock.now();
+        let known = match self.keys.get(&digest) {
+            Some(known) if now.since(known.checked_at) < BELIEVED_FOR => known,
+            _ => {
+                let Some(record) = self.store.key_by_digest(&digest).await? else {
+                    self.keys.forget(&digest);
+                    return Err(unknown());
+                };
+                self.keys.put(digest, caller_of(&record), now)
+            }
+        };
+        known.limiter.check().map_err(|until| {
+            let retry_after = until.wait_time_from(DefaultClock::default().now());
+            Error::new(ErrorKind::RateLimited { retry_after }, "too many requests with this key")
+        })?;
+        Ok(known.caller.clone())
+    }
+
+    /// Makes a key in the caller's tenant. No key can make one that may do more than itself.
+    pub async fn create_key(&self, caller: &Caller, create: CreateKey) -> Result<CreatedKey> {
+        caller.need(Capability::Admin)?;
+        if create.capabilities.is_empty() {
+            return Err(Error::field("body.capabilities", "must name at least one"));
+        }
+        if !caller.capabilities.covers(create.capabilities) {
+            return Err(Error::field(
+                "body.capabilities",
+                "must be among the capabilities of the key that asks",
+            ));
+        }
+        let project = caller.project_for(create.project, "body.project_id")?;
+        let space = Space { tenant: caller.space.tenant, environment: create.environment };
+        if let Some(project) = project
+            && self.store.project(space, project).await?.is_none()
+        {
+            return Err(Error::field(
+                "body.project_id",
+                format!("there is no project {project} in {}", create.environment),
+            ));
+        }
+        let created = new_key(&self.ids, space, CreateKey { project, ..create }, self.clock.now());
+        self.store.insert_key(created.record.clone()).await?;
+        Ok(created)
+    }
+
+    /// The keys of the caller's tenant, in both environments.
+    pub async fn keys(&self, caller: &Caller, page: PageRequest<KeyId>) -> Result<Page<KeyRecord, KeyId>> {
+        caller.need(Capability::Admin)?;
+        Ok(self.store.keys(caller.space.tenant, page).await?)
+    }
+
+    /// Removes a key. It stops working at once here, and within a second on other nodes.
+    pub async fn delete_key(&self, caller: &Caller, id: KeyId) -> Result<()> {
+        caller.need(Capability::Admin)?;
+        let removed = self.store.delete_key(caller.space.tenant, id).await?;
+        let record = removed.ok_or_else(|| Error::not_found("key", id))?;
+        self.keys.forget(&record.digest);
+        Ok(())
+    }
+}
+
+/// Makes a tenant (when there is none of this name) and a key, without a server: what `posthouse keys create`
+/// does beside one.
+pub async fn create_first_key(
+    store: &dyn posthouse_store::Store,
+    ids: &IdSource,
+    tenant: Name,
+    create: CreateKey,
+    now: Timestamp,
+) -> Result<CreatedKey> {
+    let tenant = Tenant { id: TenantId::from_u128(ids.next()), name: tenant, created_at: now };
+    let tenant = store.ensure_tenant(tenant).await?;
+    let space = Space { tenant: tenant.id, environment: create.environment };
+    let created = new_key(ids, space, create, now);
+    store.insert_key(created.record.clone()).await?;
+    Ok(created)
+}
+
+fn caller_of(record: &KeyRecord) -> Caller {
+    Caller { key: record.id, space: record.space, project: record.project, capabilities: record.capabilities }
+}
+
+fn new_key(ids: &IdSource, space: Space, create: CreateKey, now: Timestamp) -> CreatedKey {
+    let random: [u8; KEY_RANDOM_BYTES] = rand::random();
+    let prefix = create.style.prefix(space.environment);
+    let key = SecretText::new(format!("{prefix}{}", hex::encode(random)));
+    let text = key.expose();
+    let record = KeyRecord {
+        id: KeyId::from_u128(ids.next_at(now)),
+        space,
+        project: create.project,
+        name: create.name,
+        capabilities: create.capabilities,
+        digest: Sha256::digest(text.as_bytes()).into(),
+        hint: format!("{prefix}…{}", &text[text.len() - 4..]),
+        created_at: now,
+    };
+    CreatedKey { key, record }
+}

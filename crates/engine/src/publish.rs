@@ -1,0 +1,181 @@
+//! Publishing: check, match, accept in one commit.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use posthouse_store::{Accept, Acceptance, AcceptedEvent, Idempotency, NewDelivery, NewEvent};
+use posthouse_types::limits::{BATCH_EVENTS_MAX, IDEMPOTENCY_WINDOW, PAYLOAD_BYTES_MAX};
+use posthouse_types::{
+    Capability, DeliveryId, Event, EventId, EventType, ExternalId, IdempotencyKey, Ordering, OrderingKey,
+    ProjectId, SessionId, Timestamp,
+};
+use serde_json::Value;
+
+use crate::Engine;
+use crate::caller::Caller;
+use crate::error::{Error, ErrorKind, FieldError, Result};
+use crate::target::Target;
+
+/// An event to publish.
+#[derive(Debug, Clone)]
+pub struct Publish {
+    /// What kind of thing happened.
+    pub event_type: EventType,
+    /// JSON, delivered byte for byte.
+    pub payload: Bytes,
+    /// The session it belongs to; registered with it when it is not known yet.
+    pub session: Option<SessionId>,
+    /// The project it belongs to.
+    pub project: Option<ProjectId>,
+    /// What orders it among others.
+    pub ordering_key: Option<OrderingKey>,
+    /// When the publisher says it happened.
+    pub occurred_at: Option<Timestamp>,
+    /// The publisher's own id.
+    pub external_id: Option<ExternalId>,
+}
+
+/// What was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Published {
+    /// The events, in the order given.
+    pub events: Vec<AcceptedEvent>,
+    /// This is the answer to an earlier request with the same idempotency key.
+    pub replayed: bool,
+}
+
+/// The caller's idempotency key with a digest of what it sent.
+pub type Repeatable = (IdempotencyKey, [u8; 32]);
+
+impl Engine {
+    /// Accepts events: durable and queued for every matching endpoint when this returns. All or none.
+    /// `at(i)` tells where in the request event `i` stands, for errors.
+    pub async fn publish(
+        &self,
+        caller: &Caller,
+        events: Vec<Publish>,
+        repeatable: Option<Repeatable>,
+        at: impl Fn(usize) -> Cow<'static, str> + Send + Sync,
+    ) -> Result<Published> {
+        caller.need(Capability::Publish)?;
+        if events.is_empty() || events.len() > BATCH_EVENTS_MAX {
+            return Err(Error::field("body.events", format!("must have 1 to {BATCH_EVENTS_MAX} entries")));
+        }
+        let now = self.clock.now();
+        let mut accepted = Vec::with_capacity(events.len());
+        let mut new_events = Vec::with_capacity(events.len());
+        let mut checked_project = None;
+        for (index, publish) in events.into_iter().enumerate() {
+            if publish.project.is_some() && publish.project != checked_project {
+                self.check_project(caller, publish.project, &at(index)).await?;
+                checked_project = publish.project;
+            }
+            let new = self.prepare(caller, publish, now, &at(index))?;
+            accepted.push(AcceptedEvent::of(&new));
+            new_events.push(new);
+        }
+        let idempotency = repeatable.map(|(key, fingerprint)| Idempotency {
+            key,
+            fingerprint,
+            expires_at: now.plus(IDEMPOTENCY_WINDOW),
+        });
+        let accept = Accept { space: caller.space, events: new_events, idempotency };
+        match self.store.accept(accept).await? {
+            Acceptance::New => Ok(Published { events: accepted, replayed: false }),
+            Acceptance::Replayed(events) => Ok(Published { events, replayed: true }),
+            Acceptance::KeyReused => Err(Error::new(
+                ErrorKind::IdempotencyKeyReused,
+                "the idempotency key was used with another request less than 24 hours ago",
+            )),
+            Acceptance::DuplicateId(index) => Err(Error::new(
+                ErrorKind::Conflict,
+                format!("{}.id: an event with this id exists already", at(index)),
+            )),
+        }
+    }
+
+    async fn check_project(&self, caller: &Caller, project: Option<ProjectId>, at: &str) -> Result<()> {
+        let location = format!("{at}.project_id");
+        if let Some(project) = caller.project_for(project, &location)?
+            && self.store.project(caller.space, project).await?.is_none()
+        {
+            return Err(Error::field(location, format!("there is no project {project}")));
+        }
+        Ok(())
+    }
+
+    fn prepare(&self, caller: &Caller, publish: Publish, now: Timestamp, at: &str) -> Result<NewEvent> {
+        if publish.payload.len() > PAYLOAD_BYTES_MAX {
+            return Err(Error::field(
+                format!("{at}.payload"),
+                format!("must be at most {PAYLOAD_BYTES_MAX} bytes"),
+            ));
+        }
+        let project = publish.project.or(caller.project);
+        let event = Event {
+            id: EventId::from_u128(self.ids.next_at(now)),
+            external_id: publish.external_id,
+            space: caller.space,
+            project,
+            session: publish.session,
+            event_type: publish.event_type,
+            payload: publish.payload,
+            ordering_key: publish.ordering_key,
+            occurred_at: publish.occurred_at,
+            created_at: now,
+        };
+        let mut parsed = None;
+        if let Some(schema) = self.catalogue.schema(caller.space, &event.event_type) {
+            let payload = parsed.get_or_insert_with(|| parse(&event.payload));
+            check_schema(&schema, payload, at)?;
+        }
+        let deliveries = self
+            .registry
+            .matching(&event)
+            .into_iter()
+            .filter(|target| match &target.endpoint.settings.filter {
+                Some(filter) => filter.matches(parsed.get_or_insert_with(|| parse(&event.payload))),
+                None => true,
+            })
+            .map(|target| NewDelivery {
+                id: DeliveryId::from_u128(self.ids.next_at(now)),
+                endpoint: target.endpoint.id,
+                order_key: order_key(&target, &event),
+            })
+            .collect();
+        Ok(NewEvent { event: Arc::new(event), deliveries })
+    }
+}
+
+/// A payload as a value. Surfaces hand over JSON only; a number too large for a float is its one way to fail,
+/// and such a payload satisfies no condition.
+pub(crate) fn parse(payload: &[u8]) -> Value {
+    serde_json::from_slice(payload).unwrap_or(Value::Null)
+}
+
+fn order_key(target: &Target, event: &Event) -> Option<Arc<str>> {
+    match target.endpoint.settings.ordering {
+        Ordering::None => None,
+        Ordering::Endpoint => Some(Arc::from("*")),
+        Ordering::Session => {
+            let session = event.session.as_ref().map_or("", SessionId::as_str);
+            let key = event.ordering_key.as_ref().map_or("", OrderingKey::as_str);
+            // A session id holds no space, so two pairs never run together.
+            (!session.is_empty() || !key.is_empty()).then(|| Arc::from(format!("{session} {key}")))
+        }
+    }
+}
+
+fn check_schema(schema: &jsonschema::Validator, payload: &Value, at: &str) -> Result<()> {
+    const REPORTED_MAX: usize = 10;
+    let fields: Vec<FieldError> = schema
+        .iter_errors(payload)
+        .take(REPORTED_MAX)
+        .map(|error| {
+            let path = error.instance_path().to_string();
+            FieldError::new(format!("{at}.payload{}", path.replace('/', ".")), error.masked())
+        })
+        .collect();
+    if fields.is_empty() { Ok(()) } else { Err(Error::invalid(fields)) }
+}

@@ -1,0 +1,77 @@
+//! Services: work that goes on in the background. Each takes no input but the store, has one bounded `step()`,
+//! may be killed between any two steps, and runs under the same kind of loop.
+
+mod deliver;
+mod gate;
+mod health;
+mod housekeeping;
+
+pub use deliver::Deliver;
+pub(crate) use health::HealthBook;
+pub use housekeeping::{Prune, Reap};
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use posthouse_types::Timestamp;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::Engine;
+
+/// What a step did, and when there is something to do again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Things done.
+    pub did: usize,
+    /// When the next thing is due by the clock; `None` when only a wake-up can bring one.
+    pub next: Option<Timestamp>,
+}
+
+/// Running services, to be stopped in order.
+pub struct Services {
+    stop: watch::Sender<bool>,
+    deliver: JoinHandle<()>,
+    others: Vec<JoinHandle<()>>,
+}
+
+impl Services {
+    /// Starts all services of an engine.
+    pub fn start(engine: &Arc<Engine>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let others = vec![
+            tokio::spawn(Reap::new(Arc::clone(engine)).run(stopped.clone())),
+            tokio::spawn(Prune::new(Arc::clone(engine)).run(stopped.clone())),
+            tokio::spawn(follow_config(Arc::clone(engine), stopped.clone())),
+        ];
+        let deliver = tokio::spawn(Deliver::new(Arc::clone(engine)).run(stopped));
+        Self { stop, deliver, others }
+    }
+
+    /// Stops claiming, lets what is in flight end (each attempt has a time limit), settles it, and gives back
+    /// what did not end within `grace`.
+    pub async fn stop(self, grace: Duration) {
+        self.stop.send_replace(true);
+        for service in self.others {
+            service.abort();
+        }
+        // The deliver service ends by itself: it knows the grace of every attempt it started.
+        if tokio::time::timeout(grace, self.deliver).await.is_err() {
+            tracing::warn!("deliveries in flight did not end within {grace:?}; they will be made again");
+        }
+    }
+}
+
+/// Loads endpoints again whenever another node or process says that it changed them.
+async fn follow_config(engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
+    let mut changed = engine.store.wakes().config();
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            result = changed.changed() => if result.is_err() { return },
+        }
+        if let Err(error) = engine.reload().await {
+            tracing::error!(%error, cause = ?error.cause, "endpoints could not be loaded again");
+        }
+    }
+}

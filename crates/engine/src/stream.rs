@@ -1,0 +1,58 @@
+//! The live stream: events of a space as they are accepted, resumable.
+
+use std::sync::Arc;
+
+use posthouse_types::{Capability, Event, EventId, EventRef};
+use tokio::sync::watch;
+
+use crate::Engine;
+use crate::caller::Caller;
+use crate::error::{Error, Result};
+
+/// Events read from the store at a time.
+const SLICE: usize = 100;
+
+/// A reader of a space's events, in the order of acceptance. It reads the store, so it misses nothing; a
+/// wake-up only says "look now".
+pub struct EventStream {
+    engine: Arc<Engine>,
+    caller: Caller,
+    after: EventId,
+    wake: watch::Receiver<()>,
+}
+
+impl Engine {
+    /// Follows the caller's events from after the one named, or from now on.
+    pub async fn stream(self: &Arc<Self>, caller: &Caller, after: Option<EventRef>) -> Result<EventStream> {
+        caller.need(Capability::Read)?;
+        let wake = self.store.wakes().events();
+        let after = match after {
+            Some(last) => {
+                let event = self.store.event(caller.space, &last).await?;
+                event.ok_or_else(|| Error::not_found("event", &last))?.id
+            }
+            None => self.store.last_event(caller.space).await?.unwrap_or(EventId::MIN),
+        };
+        Ok(EventStream { engine: Arc::clone(self), caller: caller.clone(), after, wake })
+    }
+}
+
+impl EventStream {
+    /// The next events, at least one; waits until there are some.
+    pub async fn next(&mut self) -> Result<Vec<Event>> {
+        loop {
+            self.wake.mark_unchanged();
+            let events = self.engine.store.events_after(self.caller.space, self.after, SLICE).await?;
+            if let Some(last) = events.last() {
+                self.after = last.id;
+                let seen: Vec<Event> = events.into_iter().filter(|e| self.caller.sees(e.project)).collect();
+                if !seen.is_empty() {
+                    return Ok(seen);
+                }
+            } else if self.wake.changed().await.is_err() {
+                // The store is closing: nothing will ever come.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+}

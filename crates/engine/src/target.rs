@@ -1,0 +1,130 @@
+//! An endpoint made ready for sending: parsed once when it changes, not once per delivery.
+
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue};
+use posthouse_egress::SendRequest;
+use posthouse_sign::standard::StandardKey;
+use posthouse_store::{EndpointRecord, Sealed};
+use posthouse_types::{Endpoint, EndpointId, Headers, SecretText, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::vault::{DoesNotOpen, Vault};
+
+/// An endpoint with everything a delivery needs.
+pub(crate) struct Target {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) uri: http::Uri,
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) timeout: Duration,
+    keys: Vec<(StandardKey, Option<Timestamp>)>,
+}
+
+/// A signing secret as it is sealed.
+#[derive(Serialize, Deserialize, Clone)]
+pub(crate) struct Secret {
+    text: String,
+    /// Replaced by a newer one; signs beside it until then.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Secret {
+    pub(crate) fn new(text: &SecretText) -> Self {
+        Self { text: text.expose().to_owned(), expires_at: None }
+    }
+
+    pub(crate) fn text(&self) -> SecretText {
+        SecretText::new(self.text.clone())
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.text);
+    }
+}
+
+impl Target {
+    /// Opens what is sealed and parses what is text.
+    pub(crate) fn new(record: &EndpointRecord, vault: &Vault) -> Result<Self, DoesNotOpen> {
+        let endpoint = record.endpoint.clone();
+        let secrets = open_secrets(vault, endpoint.id, &record.secrets)?;
+        let headers = open_headers(vault, endpoint.id, &record.headers)?;
+        Ok(Self {
+            uri: endpoint.settings.url.as_str().parse().map_err(|_| DoesNotOpen)?,
+            timeout: Duration::from_millis(endpoint.settings.timeout_ms.into()),
+            keys: secrets
+                .iter()
+                .map(|secret| {
+                    Ok((StandardKey::parse(&secret.text).map_err(|_| DoesNotOpen)?, secret.expires_at))
+                })
+                .collect::<Result<_, DoesNotOpen>>()?,
+            headers: headers
+                .iter()
+                .map(|header| {
+                    let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| DoesNotOpen)?;
+                    let mut value = HeaderValue::from_str(&header.value).map_err(|_| DoesNotOpen)?;
+                    // Owners put credentials here: the mark keeps them out of logs and recorded attempts.
+                    value.set_sensitive(true);
+                    Ok((name, value))
+                })
+                .collect::<Result<_, DoesNotOpen>>()?,
+            endpoint,
+        })
+    }
+
+    /// The keys that sign at this moment, newest first.
+    pub(crate) fn keys_at(&self, now: Timestamp) -> impl Iterator<Item = &StandardKey> {
+        self.keys
+            .iter()
+            .filter(move |(_, expires_at)| expires_at.is_none_or(|expires_at| expires_at > now))
+            .map(|(key, _)| key)
+    }
+}
+
+/// The headers of a request as an attempt records them: sensitive values replaced.
+pub(crate) fn recorded_headers(request: &SendRequest) -> Vec<(String, String)> {
+    request.headers.iter().map(|(name, value)| (name.as_str().to_owned(), visible(value))).collect()
+}
+
+/// A header value for people.
+pub(crate) fn visible(value: &HeaderValue) -> String {
+    if value.is_sensitive() {
+        "[redacted]".to_owned()
+    } else {
+        String::from_utf8_lossy(value.as_bytes()).into_owned()
+    }
+}
+
+pub(crate) fn seal_secrets(vault: &Vault, id: EndpointId, secrets: &[Secret]) -> Sealed {
+    seal_json(vault, &format!("endpoint-secrets:{id}"), secrets)
+}
+
+pub(crate) fn open_secrets(
+    vault: &Vault,
+    id: EndpointId,
+    sealed: &Sealed,
+) -> Result<Vec<Secret>, DoesNotOpen> {
+    open_json(vault, &format!("endpoint-secrets:{id}"), sealed)
+}
+
+pub(crate) fn seal_headers(vault: &Vault, id: EndpointId, headers: &Headers) -> Sealed {
+    seal_json(vault, &format!("endpoint-headers:{id}"), headers)
+}
+
+pub(crate) fn open_headers(vault: &Vault, id: EndpointId, sealed: &Sealed) -> Result<Headers, DoesNotOpen> {
+    open_json(vault, &format!("endpoint-headers:{id}"), sealed)
+}
+
+fn seal_json<T: Serialize + ?Sized>(vault: &Vault, context: &str, value: &T) -> Sealed {
+    let plain = serde_json::to_vec(value).expect("texts and times always have a JSON form");
+    vault.seal(context, &zeroize::Zeroizing::new(plain))
+}
+
+fn open_json<T: for<'de> Deserialize<'de>>(
+    vault: &Vault,
+    context: &str,
+    sealed: &Sealed,
+) -> Result<T, DoesNotOpen> {
+    serde_json::from_slice(&vault.open(context, sealed)?).map_err(|_| DoesNotOpen)
+}
