@@ -36,7 +36,10 @@ pub enum ErrorKind {
     /// No such thing, or not the caller's.
     NotFound,
     /// The request can not be read: not JSON, a broken cursor.
-    Malformed,
+    Malformed {
+        /// Where: `body`, `query.cursor`.
+        location: Cow<'static, str>,
+    },
     /// The request can be read, and members of it are wrong.
     Invalid(Vec<FieldError>),
     /// It exists already, or changed meanwhile.

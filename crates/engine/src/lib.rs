@@ -38,6 +38,9 @@ pub use sessions::{CreateSession, UpdateSession};
 pub use stream::EventStream;
 pub use vault::Vault;
 
+/// What use cases answer with and the store keeps: surfaces name these through the engine, never the store.
+pub use posthouse_store::{AcceptedEvent, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord};
+
 /// What the engine is made of.
 pub struct Parts {
     /// Where everything is kept.

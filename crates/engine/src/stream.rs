@@ -29,7 +29,10 @@ impl Engine {
         let after = match after {
             Some(last) => {
                 let event = self.store.event(caller.space, &last).await?;
-                event.ok_or_else(|| Error::not_found("event", &last))?.id
+                event
+                    .filter(|event| caller.sees(event.project))
+                    .ok_or_else(|| Error::not_found("event", &last))?
+                    .id
             }
             None => self.store.last_event(caller.space).await?.unwrap_or(EventId::MIN),
         };

@@ -23,6 +23,11 @@ impl ScriptedSender {
         self.script.lock().extend(reports);
     }
 
+    /// Answers 204 from now on.
+    pub fn forget_script(&self) {
+        self.script.lock().clear();
+    }
+
     /// What was sent since the last call, in order.
     pub fn take_sent(&self) -> Vec<SendRequest> {
         std::mem::take(&mut self.sent.lock())

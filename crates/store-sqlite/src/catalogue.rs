@@ -1,0 +1,231 @@
+//! Projects, sessions and event types as rows.
+
+use posthouse_store::{Constraint, EventTypeRecord, ProjectRecord, SessionRecord, StoreError};
+use posthouse_types::{EventType, Page, PageRequest, ProjectId, SessionId, Space, Timestamp};
+use rusqlite::Row;
+
+use crate::fault::{Done, Fault};
+use crate::lists::limit;
+use crate::reader::Reading;
+use crate::rows::{self, Cells};
+use crate::work::Work;
+
+fn empty<T, K>() -> Page<T, K> {
+    Page { items: Vec::new(), next: None }
+}
+
+const PROJECT_COLUMNS: &str = "id, space, name, created_at";
+
+fn project_row(row: &Row<'_>, space: Space) -> Done<ProjectRecord> {
+    let cells = Cells::new("projects", row);
+    Ok(ProjectRecord {
+        id: cells.id(0, "id", ProjectId::from_bytes)?,
+        space,
+        name: cells.text(2, "name")?,
+        created_at: cells.time(3, "created_at")?,
+    })
+}
+
+/// Stores a new project.
+pub(crate) fn insert_project(work: &mut Work<'_>, project: &ProjectRecord) -> Done<()> {
+    let taken = work
+        .connection
+        .prepare_cached("SELECT 1 FROM projects WHERE id = ?1")?
+        .exists([project.id.to_bytes()])?;
+    if taken {
+        return Err(Fault::Refused(StoreError::Conflict(Constraint::ProjectId)));
+    }
+    let space = work.space(project.space)?;
+    work.connection
+        .prepare_cached(&format!("INSERT INTO projects ({PROJECT_COLUMNS}) VALUES (?1, ?2, ?3, ?4)"))?
+        .execute((project.id.to_bytes(), space, project.name.as_str(), project.created_at.as_millis()))?;
+    Ok(())
+}
+
+/// One project.
+pub(crate) fn project(reading: &Reading, space: Space, id: ProjectId) -> Done<Option<ProjectRecord>> {
+    let Some(number) = reading.space(space)? else { return Ok(None) };
+    let sql = format!("SELECT {PROJECT_COLUMNS} FROM projects WHERE id = ?1 AND space = ?2");
+    rows::first(&mut *reading.connection().prepare_cached(&sql)?, (id.to_bytes(), number), |row| {
+        project_row(row, space)
+    })
+}
+
+/// Projects, newest first.
+pub(crate) fn projects(
+    reading: &Reading,
+    space: Space,
+    page: &PageRequest<(Timestamp, ProjectId)>,
+) -> Done<Page<ProjectRecord, (Timestamp, ProjectId)>> {
+    let Some(number) = reading.space(space)? else { return Ok(empty()) };
+    let sql = format!(
+        "SELECT {PROJECT_COLUMNS} FROM projects INDEXED BY projects_space
+         WHERE space = ?1 AND (?2 IS NULL OR (created_at, id) < (?2, ?3))
+         ORDER BY created_at DESC, id DESC LIMIT ?4"
+    );
+    let (time, id) = page.after.map(|(time, id)| (time.as_millis(), id.to_bytes())).unzip();
+    let mut statement = reading.connection().prepare_cached(&sql)?;
+    let items = rows::collect(&mut statement, (number, time, id, limit(page.limit + 1)), |row| {
+        project_row(row, space)
+    })?;
+    Ok(Page::from_rows(items, page.limit, |project| (project.created_at, project.id)))
+}
+
+const SESSION_COLUMNS: &str = "id, space, project, label, metadata, created_at, updated_at";
+
+fn session_row(row: &Row<'_>, space: Space) -> Done<SessionRecord> {
+    let cells = Cells::new("sessions", row);
+    Ok(SessionRecord {
+        id: cells.text(0, "id")?,
+        space,
+        project: cells.id_or_none(2, "project", ProjectId::from_bytes)?,
+        label: cells.get(3, "label")?,
+        metadata: cells.json(4, "metadata")?,
+        created_at: cells.time(5, "created_at")?,
+        updated_at: cells.time(6, "updated_at")?,
+    })
+}
+
+/// Stores a new session.
+pub(crate) fn insert_session(work: &mut Work<'_>, session: &SessionRecord) -> Done<()> {
+    let space = work.space(session.space)?;
+    let inserted = work
+        .connection
+        .prepare_cached(&format!(
+            "INSERT OR IGNORE INTO sessions ({SESSION_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        ))?
+        .execute((
+            session.id.as_str(),
+            space,
+            session.project.map(ProjectId::to_bytes),
+            &session.label,
+            rows::to_json(&session.metadata),
+            session.created_at.as_millis(),
+            session.updated_at.as_millis(),
+        ))?;
+    match inserted {
+        0 => Err(Fault::Refused(StoreError::Conflict(Constraint::SessionId))),
+        _ => Ok(()),
+    }
+}
+
+/// One session.
+pub(crate) fn session(reading: &Reading, space: Space, id: &SessionId) -> Done<Option<SessionRecord>> {
+    let Some(number) = reading.space(space)? else { return Ok(None) };
+    let sql = format!("SELECT {SESSION_COLUMNS} FROM sessions WHERE space = ?1 AND id = ?2");
+    rows::first(&mut *reading.connection().prepare_cached(&sql)?, (number, id.as_str()), |row| {
+        session_row(row, space)
+    })
+}
+
+/// Sessions, newest first.
+pub(crate) fn sessions(
+    reading: &Reading,
+    space: Space,
+    project: Option<ProjectId>,
+    page: &PageRequest<(Timestamp, SessionId)>,
+) -> Done<Page<SessionRecord, (Timestamp, SessionId)>> {
+    let Some(number) = reading.space(space)? else { return Ok(empty()) };
+    let sql = format!(
+        "SELECT {SESSION_COLUMNS} FROM sessions INDEXED BY sessions_space
+         WHERE space = ?1 AND (?2 IS NULL OR (created_at, id) < (?2, ?3)) AND (?4 IS NULL OR project = ?4)
+         ORDER BY created_at DESC, id DESC LIMIT ?5"
+    );
+    let (time, id) = page.after.as_ref().map(|(time, id)| (time.as_millis(), id.as_str())).unzip();
+    let params = (number, time, id, project.map(ProjectId::to_bytes), limit(page.limit + 1));
+    let mut statement = reading.connection().prepare_cached(&sql)?;
+    let items = rows::collect(&mut statement, params, |row| session_row(row, space))?;
+    Ok(Page::from_rows(items, page.limit, |session| (session.created_at, session.id.clone())))
+}
+
+/// Replaces label, metadata and the time of change.
+pub(crate) fn update_session(work: &mut Work<'_>, session: &SessionRecord) -> Done<bool> {
+    let Some(number) = work.known_space(session.space)? else { return Ok(false) };
+    let changed = work
+        .connection
+        .prepare_cached(
+            "UPDATE sessions SET label = ?3, metadata = ?4, updated_at = ?5 WHERE space = ?1 AND id = ?2",
+        )?
+        .execute((
+            number,
+            session.id.as_str(),
+            &session.label,
+            rows::to_json(&session.metadata),
+            session.updated_at.as_millis(),
+        ))?;
+    Ok(changed > 0)
+}
+
+/// Removes a session.
+pub(crate) fn delete_session(work: &mut Work<'_>, space: Space, id: &SessionId) -> Done<bool> {
+    let Some(number) = work.known_space(space)? else { return Ok(false) };
+    let deleted = work
+        .connection
+        .prepare_cached("DELETE FROM sessions WHERE space = ?1 AND id = ?2")?
+        .execute((number, id.as_str()))?;
+    Ok(deleted > 0)
+}
+
+const EVENT_TYPE_COLUMNS: &str = "name, space, description, schema, created_at, updated_at";
+
+fn event_type_row(row: &Row<'_>, space: Space) -> Done<EventTypeRecord> {
+    let cells = Cells::new("event_types", row);
+    let schema = match cells.get::<Option<String>>(3, "schema")? {
+        None => None,
+        Some(_) => Some(cells.json(3, "schema")?),
+    };
+    Ok(EventTypeRecord {
+        space,
+        event_type: cells.text(0, "name")?,
+        description: cells.get(2, "description")?,
+        schema,
+        created_at: cells.time(4, "created_at")?,
+        updated_at: cells.time(5, "updated_at")?,
+    })
+}
+
+/// Stores an event type, replacing one of that name.
+pub(crate) fn put_event_type(work: &mut Work<'_>, record: &EventTypeRecord) -> Done<()> {
+    let space = work.space(record.space)?;
+    work.connection
+        .prepare_cached(&format!(
+            "INSERT INTO event_types ({EVENT_TYPE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (space, name) DO UPDATE SET description = ?3, schema = ?4, updated_at = ?6"
+        ))?
+        .execute((
+            record.event_type.as_str(),
+            space,
+            &record.description,
+            record.schema.as_ref().map(rows::to_json),
+            record.created_at.as_millis(),
+            record.updated_at.as_millis(),
+        ))?;
+    Ok(())
+}
+
+/// Every event type of every space, by name.
+pub(crate) fn all_event_types(reading: &Reading) -> Done<Vec<EventTypeRecord>> {
+    let sql = format!("SELECT {EVENT_TYPE_COLUMNS} FROM event_types ORDER BY name, space");
+    rows::collect(&mut *reading.connection().prepare_cached(&sql)?, [], |row| {
+        let number = Cells::new("event_types", row).get(1, "space")?;
+        event_type_row(row, reading.space_of(number)?)
+    })
+}
+
+/// Event types of a space, by name.
+pub(crate) fn event_types(
+    reading: &Reading,
+    space: Space,
+    page: &PageRequest<EventType>,
+) -> Done<Page<EventTypeRecord, EventType>> {
+    let Some(number) = reading.space(space)? else { return Ok(empty()) };
+    let sql = format!(
+        "SELECT {EVENT_TYPE_COLUMNS} FROM event_types WHERE space = ?1 AND name > ?2 ORDER BY name LIMIT ?3"
+    );
+    let after = page.after.as_ref().map_or("", EventType::as_str);
+    let mut statement = reading.connection().prepare_cached(&sql)?;
+    let items = rows::collect(&mut statement, (number, after, limit(page.limit + 1)), |row| {
+        event_type_row(row, space)
+    })?;
+    Ok(Page::from_rows(items, page.limit, |record| record.event_type.clone()))
+}

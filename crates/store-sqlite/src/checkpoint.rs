@@ -1,0 +1,112 @@
+//! Moving the write-ahead log into the database, beside the commits instead of within them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::connect;
+
+/// Growth of the log, in pages of 4 KiB, after which it is moved: 16 MiB.
+const PAGES_STEP: u64 = 4096;
+/// The log is this long and still not reset, because commits never pause: 64 MiB. The writer itself then
+/// moves what little the other thread has left, so that the next commit begins at the log's start.
+const PAGES_PAUSE: u64 = 16_384;
+/// Readers have kept the log from being reset: 256 MiB. The writer waits for them, briefly.
+const PAGES_WAIT: u64 = 65_536;
+const WAIT_FOR_READERS: Duration = Duration::from_millis(200);
+const WAIT_USUALLY: Duration = Duration::from_secs(10);
+
+/// The thread that checkpoints, seen from the writer.
+pub(crate) struct Checkpointer {
+    /// Pages in the log after the last commit.
+    pages: Arc<AtomicU64>,
+    /// Pages in the log when a checkpoint was last asked for.
+    asked_at: AtomicU64,
+    busy: Arc<AtomicBool>,
+    ask: Option<SyncSender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Checkpointer {
+    /// Starts the thread and has the writer's connection report the length of the log.
+    pub(crate) fn start(writer: &mut Connection, dir: &Path) -> rusqlite::Result<Self> {
+        let pages = Arc::new(AtomicU64::new(0));
+        let reported = pages.clone();
+        writer.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
+            reported.store(u64::try_from(count).unwrap_or(0), Ordering::Relaxed);
+            Ok(())
+        }))?;
+        let connection = connect::writer(dir)?;
+        let (ask, asked) = sync_channel(1);
+        let busy = Arc::new(AtomicBool::new(false));
+        let thread = {
+            let busy = busy.clone();
+            std::thread::Builder::new()
+                .name("posthouse-checkpoint".into())
+                .spawn(move || run(&connection, &asked, &busy))
+                .ok()
+        };
+        Ok(Self { pages, asked_at: AtomicU64::new(0), busy, ask: Some(ask), thread })
+    }
+
+    /// Called by the writer after each commit.
+    pub(crate) fn after_commit(&self, writer: &Connection) {
+        let pages = self.pages.load(Ordering::Relaxed);
+        let asked_at = self.asked_at.load(Ordering::Relaxed);
+        if pages < asked_at {
+            self.asked_at.store(0, Ordering::Relaxed);
+        }
+        if pages.saturating_sub(asked_at) < PAGES_STEP || self.busy.load(Ordering::Acquire) {
+            return;
+        }
+        self.asked_at.store(pages, Ordering::Relaxed);
+        if pages >= PAGES_WAIT {
+            let waited = writer
+                .busy_timeout(WAIT_FOR_READERS)
+                .and_then(|()| checkpoint(writer, "RESTART"))
+                .and_then(|()| writer.busy_timeout(WAIT_USUALLY));
+            report(waited);
+        } else if pages >= PAGES_PAUSE {
+            report(checkpoint(writer, "PASSIVE"));
+        } else if let Some(ask) = &self.ask {
+            // The channel has room, since the thread is not busy; when the thread is gone, the writer alone
+            // checkpoints.
+            let asked = ask.try_send(()).is_ok();
+            self.busy.store(asked, Ordering::Release);
+        }
+    }
+
+    /// Stops the thread and leaves an empty log behind.
+    pub(crate) fn finish(mut self, writer: &Connection) {
+        drop(self.ask.take());
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the checkpoint thread panicked");
+        }
+        report(writer.busy_timeout(WAIT_FOR_READERS).and_then(|()| checkpoint(writer, "TRUNCATE")));
+    }
+}
+
+fn run(connection: &Connection, asked: &Receiver<()>, busy: &AtomicBool) {
+    while asked.recv().is_ok() {
+        report(checkpoint(connection, "PASSIVE"));
+        busy.store(false, Ordering::Release);
+    }
+}
+
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<()> {
+    connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
+}
+
+/// A checkpoint that fails loses nothing: the log stays and the next one tries again.
+fn report(result: rusqlite::Result<()>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "a checkpoint failed");
+    }
+}

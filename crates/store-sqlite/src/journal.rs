@@ -1,0 +1,223 @@
+//! Accepting events, and reading back what became of them.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use posthouse_store::{
+    Accept, Acceptance, AcceptedEvent, Claimed, DeliveryFilter, Journal, NewDelivery, NewEvent, Result,
+};
+use posthouse_types::{
+    Attempt, Delivery, DeliveryId, Event, EventId, EventRef, EventType, ExternalId, OrderingKey, Page,
+    PageRequest, ProjectId, SessionId, Space, Timestamp,
+};
+
+use crate::fault::Done;
+use crate::rows::{self, Cells};
+use crate::work::Work;
+use crate::{SqliteStore, lists};
+
+/// What a row costs in memory and on disk beside its payload, roughly.
+const ROW_BYTES: usize = 256;
+
+#[async_trait]
+impl Journal for SqliteStore {
+    async fn accept(&self, accept: Accept) -> Result<Acceptance> {
+        self.must_serve()?;
+        let bytes = accept
+            .events
+            .iter()
+            .map(|new| ROW_BYTES * (1 + new.deliveries.len()) + new.event.payload.len())
+            .sum::<usize>()
+            .max(ROW_BYTES);
+        // Made here and not on the writer's thread, whose time everyone shares.
+        let answer = accept
+            .idempotency
+            .as_ref()
+            .map(|_| rows::to_json(&accept.events.iter().map(AcceptedEvent::of).collect::<Vec<_>>()));
+        self.writer.write_bytes(bytes, move |work| write_accept(work, &accept, answer.as_deref())).await
+    }
+
+    async fn event(&self, space: Space, event: &EventRef) -> Result<Option<Event>> {
+        let event = event.clone();
+        self.readers.read(move |reading| lists::event(reading, space, &event)).await
+    }
+
+    async fn events(
+        &self,
+        space: Space,
+        event_type: Option<EventType>,
+        page: PageRequest<EventId>,
+    ) -> Result<Page<Event, EventId>> {
+        self.readers.read(move |reading| lists::events(reading, space, event_type.as_ref(), &page)).await
+    }
+
+    async fn events_after(&self, space: Space, after: EventId, limit: usize) -> Result<Vec<Event>> {
+        self.readers.read(move |reading| lists::events_after(reading, space, after, limit)).await
+    }
+
+    async fn last_event(&self, space: Space) -> Result<Option<EventId>> {
+        self.readers.read(move |reading| lists::last_event(reading, space)).await
+    }
+
+    async fn delivery(&self, space: Space, id: DeliveryId) -> Result<Option<Delivery>> {
+        self.readers
+            .read(move |reading| match reading.space(space)? {
+                Some(number) => lists::delivery(reading.connection(), number, id),
+                None => Ok(None),
+            })
+            .await
+    }
+
+    async fn deliveries(
+        &self,
+        space: Space,
+        filter: DeliveryFilter,
+        page: PageRequest<DeliveryId>,
+    ) -> Result<Page<Delivery, DeliveryId>> {
+        self.readers.read(move |reading| lists::deliveries(reading, space, &filter, &page)).await
+    }
+
+    async fn attempts(&self, space: Space, id: DeliveryId) -> Result<Option<Vec<Attempt>>> {
+        self.readers.read(move |reading| lists::attempts(reading, space, id)).await
+    }
+}
+
+/// All checks come before the first row: a publish that is not new leaves nothing to undo.
+fn write_accept(work: &mut Work<'_>, accept: &Accept, answer: Option<&str>) -> Done<Acceptance> {
+    let space = work.space(accept.space)?;
+    if let Some(decided) = earlier_answer(work, space, accept)? {
+        return Ok(decided);
+    }
+    if let Some(index) = taken_id(work, space, &accept.events)? {
+        return Ok(Acceptance::DuplicateId(index));
+    }
+    for new in &accept.events {
+        let seq = insert_event(work, space, &new.event)?;
+        for delivery in &new.deliveries {
+            insert_delivery(work, space, seq, new, delivery)?;
+        }
+    }
+    if let (Some(idempotency), Some(answer)) = (&accept.idempotency, answer) {
+        work.connection
+            .prepare_cached(
+                "INSERT OR REPLACE INTO idempotency (space, key, fingerprint, answer, expires_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute((
+                space,
+                idempotency.key.as_str(),
+                idempotency.fingerprint,
+                answer,
+                idempotency.expires_at.as_millis(),
+            ))?;
+    }
+    work.effects.wake_events |= !accept.events.is_empty();
+    Ok(Acceptance::New)
+}
+
+/// What a repeated idempotency key is answered with.
+fn earlier_answer(work: &Work<'_>, space: i64, accept: &Accept) -> Done<Option<Acceptance>> {
+    let Some(idempotency) = &accept.idempotency else { return Ok(None) };
+    // An accept names no present; its first event was made in it.
+    let now = accept.events.first().map_or(Timestamp::from_millis(i64::MIN), |new| new.event.created_at);
+    let mut statement = work.connection.prepare_cached(
+        "SELECT key, fingerprint, answer FROM idempotency WHERE space = ?1 AND key = ?2 AND expires_at > ?3",
+    )?;
+    rows::first(&mut statement, (space, idempotency.key.as_str(), now.as_millis()), |row| {
+        let cells = Cells::new("idempotency", row);
+        if cells.get::<Vec<u8>>(1, "fingerprint")? == idempotency.fingerprint {
+            Ok(Acceptance::Replayed(cells.json(2, "answer")?))
+        } else {
+            Ok(Acceptance::KeyReused)
+        }
+    })
+}
+
+/// The first event whose external id is taken, by a stored event or by one before it.
+fn taken_id(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Option<usize>> {
+    let mut seen = HashSet::new();
+    for (index, new) in events.iter().enumerate() {
+        let Some(external) = &new.event.external_id else { continue };
+        let taken = work
+            .connection
+            .prepare_cached("SELECT 1 FROM events WHERE space = ?1 AND external_id = ?2")?
+            .exists((space, external.as_str()))?;
+        if taken || !seen.insert(external) {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
+fn insert_event(work: &mut Work<'_>, space: i64, event: &Event) -> Done<i64> {
+    work.statements.insert_event.execute((
+        event.id.to_bytes(),
+        space,
+        event.event_type.as_str(),
+        event.project.map(ProjectId::to_bytes),
+        event.session.as_ref().map(SessionId::as_str),
+        event.external_id.as_ref().map(ExternalId::as_str),
+        event.ordering_key.as_ref().map(OrderingKey::as_str),
+        event.occurred_at.map(Timestamp::as_millis),
+        event.created_at.as_millis(),
+        &event.payload[..],
+    ))?;
+    let seq = work.connection.last_insert_rowid();
+    if let Some(session) = &event.session {
+        work.connection
+            .prepare_cached(
+                "INSERT OR IGNORE INTO sessions (id, space, project, label, metadata, created_at, updated_at)
+                 VALUES (?1, ?2, ?3, '', '{}', ?4, ?4)",
+            )?
+            .execute((
+                session.as_str(),
+                space,
+                event.project.map(ProjectId::to_bytes),
+                event.created_at.as_millis(),
+            ))?;
+    }
+    work.count_bytes(event.space.tenant, i64::try_from(event.payload.len()).unwrap_or(i64::MAX));
+    Ok(seq)
+}
+
+fn insert_delivery(
+    work: &mut Work<'_>,
+    space: i64,
+    seq: i64,
+    new: &NewEvent,
+    delivery: &NewDelivery,
+) -> Done<()> {
+    let endpoint = delivery.endpoint;
+    let order_key = delivery.order_key.as_deref();
+    let waits = match order_key {
+        None => false,
+        Some(key) => work
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM deliveries INDEXED BY deliveries_order
+                 WHERE endpoint_id = ?1 AND order_key = ?2 AND state = 0 AND order_key IS NOT NULL",
+            )?
+            .exists((endpoint.to_bytes(), key))?,
+    };
+    let created_at = new.event.created_at;
+    let due = if waits { Timestamp::NEVER } else { created_at };
+    work.statements.insert_delivery.execute((
+        delivery.id.to_bytes(),
+        seq,
+        endpoint.to_bytes(),
+        space,
+        due.as_millis(),
+        created_at.as_millis(),
+        order_key,
+    ))?;
+    if !waits {
+        work.effects.lanes.fresh.push(Claimed {
+            id: delivery.id,
+            endpoint,
+            attempt: 1,
+            attempt_of_policy: 1,
+            event: new.event.clone(),
+        });
+    }
+    Ok(())
+}
