@@ -1,1 +1,35 @@
 //! The HTTP surface: shared request handling written once, one folder per dialect, OpenAPI.
+//!
+//! A dialect is routes, wire types, conversions and one match that renders errors; everything with a rule is in
+//! `http` or in the engine.
+
+mod dialect;
+mod docs;
+mod http;
+mod realtime;
+
+use std::sync::Arc;
+
+use axum::Router;
+use posthouse_engine::Engine;
+
+pub use crate::http::ApiOptions;
+
+/// Every path that this crate serves: the dialects, their OpenAPI documents and the pages that explain them.
+pub fn router(engine: Arc<Engine>, options: ApiOptions) -> Router {
+    let api = http::Api { engine, options };
+    let dialects = dialect::ALL.iter().map(|dialect| (dialect, (dialect.build)(&api)));
+    let mut router = Router::new();
+    let mut documents = Vec::new();
+    for (dialect, (routes, document)) in dialects {
+        router = router.merge(routes);
+        documents.push((dialect.name, document));
+    }
+    router.merge(docs::router(documents))
+}
+
+/// The OpenAPI document of a dialect as JSON; `None` when there is no dialect of this name.
+pub fn openapi(name: &str) -> Option<String> {
+    let dialect = dialect::ALL.iter().find(|dialect| dialect.name == name)?;
+    (dialect.document)().to_pretty_json().ok()
+}

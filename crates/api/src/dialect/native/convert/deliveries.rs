@@ -1,0 +1,86 @@
+//! Deliveries and attempts.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use posthouse_engine::{AttemptDetail, DeliveryQuery, Error};
+use posthouse_types::{Delivery, DeliveryState, EndpointId, EventRef, EventType, Timestamp};
+
+use super::super::wire;
+use super::time_out;
+use crate::http::Fields;
+
+pub(crate) fn delivery_query(query: &wire::DeliveriesQuery) -> Result<DeliveryQuery, Error> {
+    let mut fields = Fields::default();
+    let at = |name: &'static str| move || format!("query.{name}");
+    let read = DeliveryQuery {
+        endpoint: fields.read_if(query.endpoint_id.as_deref(), str::parse::<EndpointId>, at("endpoint_id")),
+        event: fields.read_if(query.event_id.as_deref(), str::parse::<EventRef>, at("event_id")),
+        event_type: fields.read_if(query.event_type.as_deref(), EventType::parse, at("event_type")),
+        state: fields.read_if(query.status.as_deref(), state_in, at("status")),
+        since: fields.read_if(query.since.as_deref(), str::parse::<Timestamp>, at("since")),
+        until: fields.read_if(query.until.as_deref(), str::parse::<Timestamp>, at("until")),
+    };
+    fields.finish()?;
+    Ok(read)
+}
+
+fn state_in(name: &str) -> Result<DeliveryState, &'static str> {
+    let state = DeliveryState::ALL.into_iter().find(|state| state.as_str() == name);
+    state.ok_or("must be pending, succeeded, dead or cancelled")
+}
+
+pub(crate) fn delivery_out(delivery: &Delivery) -> wire::Delivery {
+    let next = delivery.next_attempt_at;
+    wire::Delivery {
+        id: delivery.id.to_string(),
+        event_id: delivery.event_ref.to_string(),
+        endpoint_id: delivery.endpoint_id.to_string(),
+        event_type: delivery.event_type.to_string(),
+        status: delivery.state.as_str(),
+        attempts: delivery.attempts,
+        next_attempt_at: time_out(next.filter(|next| *next != Timestamp::NEVER)),
+        waiting_for_order: next == Some(Timestamp::NEVER),
+        created_at: delivery.created_at.to_string(),
+        finished_at: time_out(delivery.finished_at),
+    }
+}
+
+pub(crate) fn attempt_out(detail: AttemptDetail) -> wire::Attempt {
+    let AttemptDetail { attempt, request_body } = detail;
+    let (response_body, encoding) = match std::str::from_utf8(&attempt.response_body) {
+        Ok(text) => (text.to_owned(), None),
+        Err(_) => (STANDARD.encode(&attempt.response_body), Some("base64")),
+    };
+    wire::Attempt {
+        id: attempt.id.to_string(),
+        number: attempt.number,
+        started_at: attempt.started_at.to_string(),
+        duration_ms: attempt.duration_ms,
+        outcome: attempt.outcome.name(),
+        response_status: attempt.outcome.status(),
+        response_headers: headers_out(attempt.response_headers),
+        response_body,
+        response_body_encoding: encoding,
+        request_headers: headers_out(attempt.request_headers),
+        // Payloads are JSON, which is UTF-8.
+        request_body: String::from_utf8_lossy(&request_body).into_owned(),
+        error: attempt.error,
+    }
+}
+
+/// Headers by name; the values of one that was sent several times are joined as HTTP joins them.
+fn headers_out(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
+    let mut joined = BTreeMap::<String, String>::new();
+    for (name, value) in headers {
+        joined
+            .entry(name)
+            .and_modify(|values| {
+                values.push_str(", ");
+                values.push_str(&value);
+            })
+            .or_insert(value);
+    }
+    joined
+}

@@ -1,0 +1,42 @@
+//! The native API: everything Posthouse does, under `/api/v1`.
+
+mod convert;
+pub(crate) mod errors;
+mod openapi;
+mod routes;
+mod wire;
+
+use axum::Router;
+use axum::routing::any;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::http::{Api, Shell, unknown_path, wrong_method};
+
+/// Where it is mounted.
+const PREFIX: &str = "/api/v1";
+
+/// The routes with errors in their clothes, and the document.
+pub(crate) fn build(api: &Api) -> (Router, OpenApi) {
+    let (router, mut document) = described().split_for_parts();
+    openapi::complete(&mut document);
+    let shell = Shell { render: errors::render, timeout: api.options.request_timeout };
+    let router = router
+        .route(PREFIX, any(unknown_path))
+        .route(&format!("{PREFIX}/{{*unknown}}"), any(unknown_path))
+        .method_not_allowed_fallback(wrong_method)
+        .layer(shell)
+        .with_state(api.clone());
+    (router, document)
+}
+
+/// The document.
+pub(crate) fn document() -> OpenApi {
+    let mut document = described().into_openapi();
+    openapi::complete(&mut document);
+    document
+}
+
+fn described() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::frame()).merge(routes::probes()).nest(PREFIX, routes::all())
+}

@@ -1,0 +1,169 @@
+//! Endpoints: register, change, remove; secrets; test events.
+
+use axum::Json;
+use axum::extract::State;
+use http::StatusCode;
+use posthouse_engine::{Caller, UpdateEndpoint};
+use posthouse_types::EndpointId;
+
+use super::super::convert;
+use super::super::wire;
+use crate::http::{Answer, Api, Id, JsonBody, OptionalJson, Query, page_request};
+
+/// Register an endpoint
+///
+/// The answer holds the signing secret. Needs `manage`.
+#[utoipa::path(
+    post, path = "/endpoints", operation_id = "createEndpoint", tag = "Endpoints",
+    request_body = wire::CreateEndpoint,
+    responses((status = 201, description = "Registered.", body = wire::CreatedEndpoint))
+)]
+pub(crate) async fn create(
+    State(api): State<Api>,
+    caller: Caller,
+    JsonBody(request): JsonBody<wire::CreateEndpoint>,
+) -> Answer<(StatusCode, Json<wire::CreatedEndpoint>)> {
+    let create = convert::create_endpoint(request)?;
+    let (endpoint, secret) = api.engine.create_endpoint(&caller, create).await?;
+    Ok((StatusCode::CREATED, Json(convert::created_endpoint(&caller, endpoint, &secret))))
+}
+
+/// List endpoints
+///
+/// Newest first. Needs `read`.
+#[utoipa::path(
+    get, path = "/endpoints", operation_id = "listEndpoints", tag = "Endpoints", params(wire::PageQuery),
+    responses((status = 200, description = "A page of endpoints.", body = wire::Page<wire::Endpoint>))
+)]
+pub(crate) async fn list(
+    State(api): State<Api>,
+    caller: Caller,
+    Query(query): Query<wire::PageQuery>,
+) -> Answer<Json<wire::Page<wire::Endpoint>>> {
+    let page = page_request(query.limit.as_deref(), query.cursor.as_deref())?;
+    let endpoints = api.engine.endpoints(&caller, page).await?;
+    Ok(Json(convert::page_out(endpoints, |endpoint| convert::endpoint_out(&caller, endpoint))))
+}
+
+/// Get an endpoint
+///
+/// Needs `read`.
+#[utoipa::path(
+    get, path = "/endpoints/{id}", operation_id = "getEndpoint", tag = "Endpoints",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 200, description = "The endpoint.", body = wire::Endpoint))
+)]
+pub(crate) async fn get(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<EndpointId>,
+) -> Answer<Json<wire::Endpoint>> {
+    let endpoint = api.engine.endpoint(&caller, id).await?;
+    Ok(Json(convert::endpoint_out(&caller, endpoint)))
+}
+
+/// Change an endpoint
+///
+/// What is absent stays; null puts back what an endpoint has when nothing is said. Needs `manage`.
+#[utoipa::path(
+    patch, path = "/endpoints/{id}", operation_id = "updateEndpoint", tag = "Endpoints",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    request_body = wire::UpdateEndpoint,
+    responses(
+        (status = 200, description = "The endpoint, changed.", body = wire::Endpoint),
+        (status = 409, description = "Someone else changed it at the same moment.", body = wire::Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn update(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<EndpointId>,
+    JsonBody(request): JsonBody<wire::UpdateEndpoint>,
+) -> Answer<Json<wire::Endpoint>> {
+    let (change, headers) = convert::settings_change(request)?;
+    let update = UpdateEndpoint { settings: &|settings| change.apply(settings), headers };
+    let endpoint = api.engine.update_endpoint(&caller, id, update).await?;
+    Ok(Json(convert::endpoint_out(&caller, endpoint)))
+}
+
+/// Remove an endpoint
+///
+/// What waits for it is cancelled; its history stays. Needs `manage`.
+#[utoipa::path(
+    delete, path = "/endpoints/{id}", operation_id = "deleteEndpoint", tag = "Endpoints",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 204, description = "Removed."))
+)]
+pub(crate) async fn delete(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<EndpointId>,
+) -> Answer<StatusCode> {
+    api.engine.delete_endpoint(&caller, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reveal the signing secret
+///
+/// Needs `manage`.
+#[utoipa::path(
+    get, path = "/endpoints/{id}/secret", operation_id = "getEndpointSecret", tag = "Endpoints",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    responses((status = 200, description = "The secret that signs now.", body = wire::Secret))
+)]
+pub(crate) async fn secret(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<EndpointId>,
+) -> Answer<Json<wire::Secret>> {
+    let secret = api.engine.endpoint_secret(&caller, id).await?;
+    Ok(Json(wire::Secret { secret: secret.expose().to_owned() }))
+}
+
+/// Rotate the signing secret
+///
+/// The old secret signs beside the new one for a while, so that receivers can change over. Without a body: a
+/// secret of ours and a day. Needs `manage`.
+#[utoipa::path(
+    post, path = "/endpoints/{id}/rotate-secret", operation_id = "rotateEndpointSecret", tag = "Endpoints",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    request_body = Option<wire::RotateSecret>,
+    responses(
+        (status = 200, description = "The secret that signs from now on.", body = wire::Rotated),
+        (status = 409, description = "Someone else changed the endpoint at the same moment.", body = wire::Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn rotate_secret(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<EndpointId>,
+    OptionalJson(request): OptionalJson<wire::RotateSecret>,
+) -> Answer<Json<wire::Rotated>> {
+    let (secret, overlap) = convert::rotate(request);
+    let rotated = api.engine.rotate_secret(&caller, id, secret, overlap).await?;
+    Ok(Json(convert::rotated(&rotated)))
+}
+
+/// Send a test event
+///
+/// An event of type `endpoint.test` for this endpoint alone, whatever its filters. Needs `manage`.
+#[utoipa::path(
+    post, path = "/endpoints/{id}/test", operation_id = "testEndpoint", tag = "Endpoints",
+    params(("id" = String, Path, description = "The endpoint's id.")),
+    responses(
+        (status = 202, description = "On its way.", body = wire::TestSent),
+        (status = 409, description = "The endpoint is disabled.", body = wire::Problem,
+            content_type = "application/problem+json"),
+    )
+)]
+pub(crate) async fn test(
+    State(api): State<Api>,
+    caller: Caller,
+    Id(id): Id<EndpointId>,
+) -> Answer<(StatusCode, Json<wire::TestSent>)> {
+    let (event, delivery) = api.engine.test_endpoint(&caller, id).await?;
+    let sent = wire::TestSent { event_id: event.to_string(), delivery_id: delivery.to_string() };
+    Ok((StatusCode::ACCEPTED, Json(sent)))
+}

@@ -1,0 +1,65 @@
+//! What goes over the wire, exactly: serde structs and their descriptions, nothing else.
+
+mod catalogue;
+mod deliveries;
+mod endpoints;
+mod events;
+mod problem;
+mod sessions;
+
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+pub(super) use catalogue::{CreateKey, CreateProject, CreatedKey, EventType, Key, Project, PutEventType};
+pub(super) use deliveries::{Attempt, Attempts, DeliveriesQuery, Delivery};
+pub(super) use endpoints::{
+    CreateEndpoint, CreatedEndpoint, Endpoint, Health, PolicyIn, PolicyMembers, RateLimit, RateLimitIn,
+    RetryPolicy, RotateSecret, Rotated, Secret, TestSent, UpdateEndpoint,
+};
+pub(super) use events::{
+    Accepted, AcceptedBatch, Event, EventsQuery, Explained, Explanation, PublishBatch, PublishEvent,
+    StreamQuery,
+};
+pub(super) use problem::{Problem, ProblemMember};
+pub(super) use sessions::{CreateSession, Session, SessionsQuery, UpdateSession};
+
+/// A page of a list, newest first.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Page<T> {
+    /// The items.
+    pub(super) data: Vec<T>,
+    /// Hand it back as `cursor` to get what follows; null on the last page.
+    pub(super) next_cursor: Option<String>,
+}
+
+/// Which page of a list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PageQuery {
+    /// Items on a page.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 500, default = 50)]
+    pub(super) limit: Option<String>,
+    /// `next_cursor` of the page before.
+    pub(super) cursor: Option<String>,
+}
+
+/// A probe's answer.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Status {
+    /// `ok` or `ready`.
+    pub(super) status: &'static str,
+}
+
+/// Reads a member that may be absent and may not be null: for `#[serde(default, deserialize_with)]`.
+fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
+}
+
+/// Reads a member whose absence means something else than null.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things in a PATCH")]
+fn nullable<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
+    reader: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(reader).map(Some)
+}

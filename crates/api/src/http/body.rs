@@ -1,0 +1,156 @@
+//! Bodies: of the right type, no longer than allowed, JSON, and with the right members.
+
+use std::any::type_name;
+
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use http::HeaderMap;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use posthouse_engine::{Error, ErrorKind};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+
+use super::json::{Object, refused_member};
+use super::{Api, Refusal};
+
+/// A JSON object as `T`.
+pub(crate) struct JsonBody<T>(pub(crate) T);
+
+/// The same, where no body at all means the defaults.
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+/// The JSON body of a publish, unread: what it borrows from is kept.
+pub(crate) struct EventBody(pub(crate) Bytes);
+
+/// The body of a batch publish, unread.
+pub(crate) enum BatchBody {
+    /// `application/json`.
+    Json(Bytes),
+    /// `application/x-ndjson`: one JSON object on each line.
+    Lines(Bytes),
+}
+
+impl<T: DeserializeOwned> FromRequest<Api> for JsonBody<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
+        let EventBody(body) = EventBody::from_request(request, api).await?;
+        Ok(Self(parse::<Object<T>>(&body, "body")?.0))
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalJson<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
+        let media = media_of(request.headers());
+        let body = read(request, api.options.request_bytes_max).await?;
+        if body.is_empty() {
+            return Ok(Self(T::default()));
+        }
+        match media {
+            Media::Json => Ok(Self(parse::<Object<T>>(&body, "body")?.0)),
+            Media::Lines | Media::Other => Err(unsupported("application/json").into()),
+        }
+    }
+}
+
+impl FromRequest<Api> for EventBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
+        match media_of(request.headers()) {
+            Media::Json => Ok(Self(read(request, api.options.request_bytes_max).await?)),
+            Media::Lines | Media::Other => Err(unsupported("application/json").into()),
+        }
+    }
+}
+
+impl FromRequest<Api> for BatchBody {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
+        let media = media_of(request.headers());
+        let limit = api.options.batch_bytes_max;
+        match media {
+            Media::Json => Ok(Self::Json(read(request, limit).await?)),
+            Media::Lines => Ok(Self::Lines(read(request, limit).await?)),
+            Media::Other => Err(unsupported("application/json or application/x-ndjson").into()),
+        }
+    }
+}
+
+/// Reads JSON. `root` is what the document is called in the locations of errors. The plain parser goes first;
+/// only when it fails, a slower one finds out where.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(json: &'a [u8], root: &str) -> Result<T, Error> {
+    serde_json::from_slice(json).map_err(|error| explain::<T>(json, root, &error))
+}
+
+fn explain<'a, T: Deserialize<'a>>(json: &'a [u8], root: &str, error: &serde_json::Error) -> Error {
+    match error.classify() {
+        Category::Syntax | Category::Eof | Category::Io => Error::new(
+            ErrorKind::Malformed { location: root.to_owned().into() },
+            format!("{root} is not JSON: {error}"),
+        ),
+        Category::Data => {
+            let mut reader = serde_json::Deserializer::from_slice(json);
+            match serde_path_to_error::deserialize::<_, T>(&mut reader) {
+                Err(error) => Error::invalid(vec![refused_member(root, error.path(), error.inner())]),
+                Ok(_) => Error::new(
+                    ErrorKind::Internal,
+                    format!("two ways of reading {} disagree", type_name::<T>()),
+                ),
+            }
+        }
+    }
+}
+
+enum Media {
+    Json,
+    Lines,
+    Other,
+}
+
+fn media_of(headers: &HeaderMap) -> Media {
+    let encoding = headers.get(CONTENT_ENCODING).map(http::HeaderValue::as_bytes);
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        return Media::Other;
+    }
+    let media = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media = media.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let is_json = media == "application/json"
+        || media.strip_prefix("application/").is_some_and(|subtype| subtype.ends_with("+json"));
+    match media.as_str() {
+        _ if is_json => Media::Json,
+        "application/x-ndjson" => Media::Lines,
+        _ => Media::Other,
+    }
+}
+
+fn unsupported(wanted: &str) -> Error {
+    Error::new(
+        ErrorKind::UnsupportedMediaType,
+        format!("the body must be {wanted}, say so in Content-Type, and not be compressed"),
+    )
+}
+
+/// Reads a body of at most `limit` bytes.
+async fn read(request: Request, limit: usize) -> Result<Bytes, Error> {
+    let too_large =
+        || Error::new(ErrorKind::TooLarge { limit }, format!("the body must be at most {limit} bytes"));
+    let declared =
+        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    if declared.is_some_and(|declared: u64| declared > limit as u64) {
+        return Err(too_large());
+    }
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(_) => Err(Error::new(
+            ErrorKind::Malformed { location: "body".into() },
+            "the body broke off before its end",
+        )),
+    }
+}

@@ -1,0 +1,32 @@
+//! Request handling written once, for every dialect: who calls, what may be sent, how errors leave.
+//!
+//! Handlers and extractors answer [`Refusal`]s, which carry the engine's error and no shape. One
+//! [`Shell`] per dialect stands outside of everything else and puts the dialect's clothes on them.
+
+mod body;
+mod caller;
+mod depth;
+mod fields;
+mod idempotency;
+mod json;
+mod limits;
+mod page;
+mod path;
+mod query;
+mod render;
+mod state;
+
+pub(crate) use body::{BatchBody, EventBody, JsonBody, OptionalJson, parse};
+pub(crate) use depth::is_too_deep;
+pub(crate) use fields::Fields;
+pub(crate) use idempotency::Idempotency;
+pub(crate) use json::Object;
+pub(crate) use limits::{
+    PAYLOAD_DEPTH_MAX, PAYLOAD_SHARED_BYTES_MIN, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAM_SILENCE_MAX,
+};
+pub(crate) use page::{Cursor, cursor_text, page_request};
+pub(crate) use path::Id;
+pub(crate) use query::Query;
+pub(crate) use render::{Answer, Occurrence, Refusal, Shell, unknown_path, wrong_method};
+pub(crate) use state::Api;
+pub use state::ApiOptions;

@@ -1,0 +1,51 @@
+//! Ids in paths. One that can not be an id names nothing: it is not found, like any other that is not there.
+
+use std::str::FromStr;
+
+use axum::extract::{FromRequestParts, Path};
+use http::request::Parts;
+use posthouse_engine::{Error, ErrorKind};
+use posthouse_types::{DeliveryId, EndpointId, EventRef, KeyId, SessionId};
+
+use super::limits::VALUE_CHARS_MAX;
+use super::{Api, Refusal};
+
+/// An id that may stand in a path.
+pub(crate) trait PathId: FromStr {
+    /// What it names, for people.
+    const KIND: &'static str;
+}
+
+/// The id in the path.
+pub(crate) struct Id<T>(pub(crate) T);
+
+impl<T: PathId> FromRequestParts<Api> for Id<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let text = match Path::<String>::from_request_parts(parts, api).await {
+            Ok(Path(text)) if text.chars().count() <= VALUE_CHARS_MAX => text,
+            _ => {
+                let detail = format!("there is no such {}", T::KIND);
+                return Err(Error::new(ErrorKind::NotFound, detail).into());
+            }
+        };
+        text.parse().map(Self).map_err(|_| Error::not_found(T::KIND, text).into())
+    }
+}
+
+macro_rules! path_ids {
+    ($($id:ty = $kind:literal;)*) => {$(
+        impl PathId for $id {
+            const KIND: &'static str = $kind;
+        }
+    )*};
+}
+
+path_ids! {
+    DeliveryId = "delivery";
+    EndpointId = "endpoint";
+    EventRef = "event";
+    KeyId = "key";
+    SessionId = "session";
+}

@@ -1,0 +1,154 @@
+//! How errors leave. A refusal's response is empty and carries the error as an extension; the [`Shell`] of the
+//! dialect, outside of time limit and panic guard, turns it into that dialect's body and logs what is ours to
+//! worry about.
+
+use std::convert::Infallible;
+use std::hash::{BuildHasher as _, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use posthouse_engine::{Error, ErrorKind};
+use tower::{Layer, Service};
+
+use super::limits::REQUEST_ID_CHARS_MAX;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What handlers and extractors answer.
+pub(crate) type Answer<T> = Result<T, Refusal>;
+
+/// An engine error on its way out.
+#[derive(Debug, Clone)]
+pub(crate) struct Refusal(Arc<Error>);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(Arc::new(error))
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut response = Response::new(Body::empty());
+        *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+/// No call at this path.
+pub(crate) async fn unknown_path() -> Refusal {
+    Error::new(ErrorKind::UnknownPath, "there is no call at this path").into()
+}
+
+/// The path does not know this method.
+pub(crate) async fn wrong_method() -> Refusal {
+    Error::new(ErrorKind::WrongMethod, "this path does not take this method; see the Allow header").into()
+}
+
+/// Where an error happened, for its body.
+pub(crate) struct Occurrence<'a> {
+    /// The path that was asked for.
+    pub(crate) path: &'a str,
+}
+
+/// A dialect's clothes for errors.
+pub(crate) type Render = fn(&Error, &Occurrence<'_>) -> Response;
+
+/// The outermost layer of a dialect: request id, time limit, panic guard, errors.
+#[derive(Clone, Copy)]
+pub(crate) struct Shell {
+    pub(crate) render: Render,
+    pub(crate) timeout: Duration,
+}
+
+impl<S> Layer<S> for Shell {
+    type Service = Shelled<S>;
+
+    fn layer(&self, inner: S) -> Shelled<S> {
+        Shelled { shell: *self, inner }
+    }
+}
+
+/// What [`Shell`] makes.
+#[derive(Clone)]
+pub(crate) struct Shelled<S> {
+    shell: Shell,
+    inner: S,
+}
+
+impl<S> Service<Request> for Shelled<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let shell = self.shell;
+        let uri = request.uri().clone();
+        let id = request_id(request.headers());
+        let inner = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
+        Box::pin(async move {
+            let mut response = match tokio::time::timeout(shell.timeout, inner).await {
+                Ok(Ok(Ok(response))) => response,
+                Ok(Ok(Err(never))) => match never {},
+                Ok(Err(_)) => refuse(ErrorKind::Internal, "the request met a fault of the server"),
+                Err(_) => refuse(ErrorKind::TimedOut, "the request took too long"),
+            };
+            if let Some(Refusal(error)) = response.extensions_mut().remove::<Refusal>() {
+                log(&error, &id, uri.path());
+                response = (shell.render)(&error, &Occurrence { path: uri.path() });
+            }
+            response.headers_mut().insert(REQUEST_ID, id);
+            Ok(response)
+        })
+    }
+}
+
+fn refuse(kind: ErrorKind, detail: &'static str) -> Response {
+    Refusal::from(Error::new(kind, detail)).into_response()
+}
+
+/// The caller's own id for the request when it has one, else one of ours.
+fn request_id(headers: &HeaderMap) -> HeaderValue {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0_u8));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let usable = |id: &&HeaderValue| {
+        (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    headers.get(REQUEST_ID).filter(usable).cloned().unwrap_or_else(|| {
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        HeaderValue::try_from(format!("req_{:016x}{count:08x}", *PROCESS)).expect("hex digits are a header")
+    })
+}
+
+/// The one place where failures of ours are logged. Refusals are the caller's business.
+fn log(error: &Error, id: &HeaderValue, path: &str) {
+    let id = id.to_str().unwrap_or_default();
+    let cause = error.cause.as_ref().map(tracing::field::debug);
+    match error.kind {
+        ErrorKind::Internal => {
+            tracing::error!(request.id = id, path, cause, "request {id} failed: {error}");
+        }
+        ErrorKind::Unavailable => {
+            tracing::warn!(request.id = id, path, cause, "request {id} could not be served: {error}");
+        }
+        _ => tracing::debug!(request.id = id, path, cause, "request {id} refused: {error}"),
+    }
+}

@@ -1,0 +1,10 @@
+//! The API through its real router, on a real embedded store and a scripted sender.
+
+mod bad_input;
+mod coverage;
+mod happy;
+mod isolation;
+mod limits;
+mod publishing;
+mod stream;
+mod world;

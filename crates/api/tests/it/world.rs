@@ -1,0 +1,226 @@
+//! An API to call.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::request::Builder;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use posthouse_api::ApiOptions;
+use posthouse_engine::service::Deliver;
+use posthouse_engine::{Clock as _, CreateKey, Engine, IdSource, Options, Parts, Vault, create_first_key};
+use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
+use posthouse_testkit::{ManualClock, ScriptedSender};
+use posthouse_types::{Capabilities, Capability, Environment, KeyStyle, Name};
+use serde_json::Value;
+use tower::ServiceExt as _;
+
+pub(crate) struct World {
+    pub(crate) router: Router,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) sender: Arc<ScriptedSender>,
+    pub(crate) deliver: Deliver,
+    /// A live key of tenant `acme` that may do everything.
+    pub(crate) key: String,
+    store: Arc<SqliteStore>,
+    ids: IdSource,
+    _dir: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) async fn new() -> Self {
+        Self::with(Options::default(), ApiOptions::default()).await
+    }
+
+    pub(crate) async fn with(options: Options, api: ApiOptions) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Arc::new(SqliteStore::open(StoreOptions::new(dir.path(), Role::Server)).unwrap());
+        let clock = Arc::new(ManualClock::default());
+        let sender = Arc::new(ScriptedSender::default());
+        let engine = Engine::start(Parts {
+            store: store.clone(),
+            sender: sender.clone(),
+            clock: clock.clone(),
+            vault: Vault::new(&[1; 32]),
+            options,
+        })
+        .await
+        .unwrap();
+        let mut world = Self {
+            router: posthouse_api::router(Arc::clone(&engine), api),
+            deliver: Deliver::new(engine),
+            ids: IdSource::new(clock.clone()),
+            clock,
+            sender,
+            store,
+            key: String::new(),
+            _dir: dir,
+        };
+        world.key = world.key_of("acme", Environment::Live, &Capability::ALL).await;
+        world
+    }
+
+    /// A new key; makes the tenant when there is none of this name.
+    pub(crate) async fn key_of(
+        &self,
+        tenant: &str,
+        environment: Environment,
+        capabilities: &[Capability],
+    ) -> String {
+        let create = CreateKey {
+            name: Name::parse("test").unwrap(),
+            environment,
+            capabilities: capabilities.iter().copied().collect::<Capabilities>(),
+            project: None,
+            style: KeyStyle::Posthouse,
+        };
+        let tenant = Name::parse(tenant).unwrap();
+        let created =
+            create_first_key(&*self.store, &self.ids, tenant, create, self.clock.now()).await.unwrap();
+        created.key.expose().to_owned()
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (head, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        Answer { status: head.status, headers: head.headers, body }
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path).body(Body::empty()).unwrap()).await
+    }
+
+    pub(crate) async fn call(&self, method: &str, path: &str, body: &str) -> Answer {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let mut request = self.request(method, path);
+        if !body.is_empty() {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &str) -> Answer {
+        self.call("POST", path, body).await
+    }
+
+    /// A request with the usual key.
+    pub(crate) fn request(&self, method: Method, path: &str) -> Builder {
+        request(&self.key, method, path)
+    }
+
+    /// The id of something made with this body.
+    pub(crate) async fn make(&self, path: &str, body: &str) -> String {
+        let answer = self.post(path, body).await;
+        assert!(answer.status.is_success(), "{path}: {}", answer.text());
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn endpoint(&self) -> String {
+        self.make("/api/v1/endpoints", r#"{"url": "https://example.com/hook"}"#).await
+    }
+}
+
+pub(crate) fn request(key: &str, method: Method, path: &str) -> Builder {
+    let request = Request::builder().method(method).uri(path);
+    request.header(header::AUTHORIZATION, format!("Bearer {key}"))
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Answer {
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("not JSON: {}", self.text()))
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The last part of a problem's `type`, after checking that it is a problem.
+    pub(crate) fn slug(&self) -> String {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.text());
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status.as_u16());
+        problem["type"].as_str().unwrap().strip_prefix("/errors/").unwrap().to_owned()
+    }
+
+    /// The locations of a problem's members.
+    pub(crate) fn locations(&self) -> Vec<String> {
+        let problem = self.json();
+        let members = problem["errors"].as_array().unwrap().iter();
+        members.map(|member| member["location"].as_str().unwrap().to_owned()).collect()
+    }
+}
+
+/// Calls and their answers, for a snapshot.
+#[derive(Default)]
+pub(crate) struct Transcript(pub(crate) String);
+
+impl Transcript {
+    /// Makes a call and notes what was answered; the answer's `id`, if any.
+    pub(crate) async fn call(&mut self, world: &World, method: &str, path: &str, body: &str) -> String {
+        let answer = world.call(method, path, body).await;
+        let shown = redact_text(path);
+        writeln!(self.0, "{method} {shown} {body}\n{}", answer.status.as_u16()).unwrap();
+        if answer.body.is_empty() {
+            return String::new();
+        }
+        let json = answer.json();
+        writeln!(self.0, "{}", serde_json::to_string_pretty(&redact(json.clone())).unwrap()).unwrap();
+        let id = json.get("id").or(json.get("delivery_id")).and_then(Value::as_str);
+        id.unwrap_or_default().to_owned()
+    }
+}
+
+/// Puts names in place of what differs from run to run, after checking that it is what it should be.
+pub(crate) fn redact(value: Value) -> Value {
+    match value {
+        Value::String(text) => Value::String(redact_text(&text)),
+        Value::Array(values) => values.into_iter().map(redact).collect(),
+        Value::Object(members) => members.into_iter().map(|(name, value)| (name, redact(value))).collect(),
+        other => other,
+    }
+}
+
+fn redact_text(text: &str) -> String {
+    let parts = text.split_inclusive(['/', ' ']).map(|part| {
+        let bare = part.trim_end_matches(['/', ' ']);
+        [redact_part(bare), part[bare.len()..].to_owned()].concat()
+    });
+    parts.collect()
+}
+
+fn redact_part(text: &str) -> String {
+    for prefix in ["evt_", "ep_", "dlv_", "att_", "key_", "ses_"] {
+        if let Some(rest) = text.strip_prefix(prefix) {
+            let like_event = format!("evt_{rest}");
+            if like_event.parse::<posthouse_types::EventId>().is_ok() {
+                return format!("[{}]", prefix.trim_end_matches('_'));
+            }
+        }
+    }
+    if text.parse::<posthouse_types::ProjectId>().is_ok() {
+        return "[uuid]".to_owned();
+    }
+    if text.strip_prefix("whsec_").is_some_and(|rest| rest.len() == 44) {
+        return "[secret]".to_owned();
+    }
+    if text.strip_prefix("sk_test_").is_some_and(|rest| rest.len() == 64) {
+        return "[key]".to_owned();
+    }
+    if text.starts_with("sk_") && text.contains('…') {
+        return "[hint]".to_owned();
+    }
+    if text.strip_prefix("v1,").is_some_and(|rest| rest.len() == 44) {
+        return "[signature]".to_owned();
+    }
+    text.to_owned()
+}

@@ -1,0 +1,186 @@
+//! The commands, one file each.
+
+mod config_check;
+mod dev;
+mod keys;
+mod migrate;
+mod publish;
+mod serve;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
+
+use crate::client::Remote;
+use crate::configuration::{self, Config, ConfigurationError, Loaded, LogFormat};
+use crate::master_key::MasterKeyError;
+use crate::output::Format;
+
+/// A webhook gateway: publish events, deliver them signed, retry, inspect, replay.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Args)]
+struct Global {
+    /// Configuration file (TOML)
+    #[arg(long, global = true, env = "POSTHOUSE_CONFIG")]
+    config: Option<PathBuf>,
+    /// Directory of the embedded store [default: posthouse-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// How to print results
+    #[arg(long, global = true, value_enum, default_value_t = Format::Auto)]
+    output: Format,
+    /// Log filter, such as info or posthouse_engine=debug,info
+    #[arg(long, global = true)]
+    log: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything on this machine, send a first event, and keep serving: the first five minutes
+    Dev(Listen),
+    /// Serve
+    Serve(Listen),
+    /// Make, list and remove API keys; works beside a running server
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Publish an event, or a file of events, to a running server
+    Publish(publish::Publish),
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Bring the store's tables up to date (serve does it too)
+    Migrate(migrate::Migrate),
+    /// Print shell completions
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the OpenAPI document of an API
+    #[command(hide = true)]
+    Openapi {
+        /// The API: native
+        name: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Check the configuration and say where every value comes from
+    Check,
+}
+
+#[derive(Debug, Args)]
+struct Listen {
+    /// Address and port to serve on; port 0 takes a free one [default: 127.0.0.1:8400]
+    #[arg(long)]
+    listen: Option<String>,
+    /// Deliver to private and loopback addresses too (for development)
+    #[arg(long)]
+    allow_private_targets: bool,
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error(transparent)]
+    Configuration(#[from] ConfigurationError),
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    #[error("the store failed")]
+    Store(#[from] posthouse_store::StoreError),
+    #[error("{0}")]
+    Engine(#[from] posthouse_engine::Error),
+    #[error("deliveries can not be set up")]
+    Egress(#[from] posthouse_egress::EgressError),
+    #[error("can not listen on {0}")]
+    Listen(SocketAddr, #[source] std::io::Error),
+    #[error("{0} can not be reached: {1}")]
+    Unreachable(String, String),
+    #[error("the server answered {0}: {1}")]
+    Answer(u16, String),
+    #[error("{0}")]
+    Usage(String),
+    #[error("the operating system refused")]
+    Io(#[from] std::io::Error),
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(cli: Cli) -> Result<(), Error> {
+    let Cli { global, command } = cli;
+    match command {
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "posthouse", &mut std::io::stdout());
+            Ok(())
+        }
+        Command::Openapi { name } => {
+            let document = posthouse_api::openapi(&name);
+            let document = document.ok_or_else(|| Error::Usage(format!("there is no API named {name}")))?;
+            crate::output::say(&document);
+            Ok(())
+        }
+        Command::Config(ConfigCommand::Check) => config_check::run(&load(&global, None)?, global.output),
+        Command::Publish(publish) => block_on(publish.run(global.output)),
+        Command::Migrate(migrate) => migrate.run(&load(&global, None)?.config, global.output),
+        Command::Keys(keys) => block_on(keys.run(&load(&global, None)?.config, global.output)),
+        Command::Serve(listen) => {
+            let loaded = load(&global, Some(&listen))?;
+            start_logging(&loaded, loaded.config.log.clone());
+            block_on(serve::run(&loaded.config))
+        }
+        Command::Dev(listen) => {
+            let mut loaded = load(&global, Some(&listen))?;
+            loaded.config.allow_private_targets = true;
+            let filter = global.log.unwrap_or_else(|| "warn".to_owned());
+            start_logging(&loaded, filter);
+            block_on(dev::run(loaded.config, listen.listen.is_some()))
+        }
+    }
+}
+
+fn load(global: &Global, listen: Option<&Listen>) -> Result<Loaded, Error> {
+    let mut flags = Vec::new();
+    if let Some(data) = &global.data {
+        flags.push(("data", data.display().to_string()));
+    }
+    if let Some(log) = &global.log {
+        flags.push(("log", log.clone()));
+    }
+    if let Some(listen) = listen {
+        flags.extend(listen.listen.iter().map(|listen| ("listen", listen.clone())));
+        if listen.allow_private_targets {
+            flags.push(("allow_private_targets", "true".to_owned()));
+        }
+    }
+    Ok(configuration::load(global.config.as_deref(), std::env::vars(), &flags)?)
+}
+
+/// Logs go to standard error: standard output is for results.
+fn start_logging(loaded: &Loaded, filter: String) {
+    let filter = tracing_subscriber::EnvFilter::new(filter);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match loaded.config.log_format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+    for name in &loaded.unknown_variables {
+        tracing::warn!("the environment variable {name} is not a setting of Posthouse");
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}
+
+/// The directory of the store, for the commands that work on it.
+fn store_dir(config: &Config) -> &std::path::Path {
+    &config.data
+}

@@ -1,0 +1,21 @@
+//! `posthouse serve`.
+
+use axum::Router;
+use serde_json::json;
+
+use super::Error;
+use crate::configuration::Config;
+use crate::output::say;
+use crate::server::{Server, stop_signal};
+
+/// Serves until told to stop. The first line on standard output is JSON with the bound address, once ready.
+pub(super) async fn run(config: &Config) -> Result<(), Error> {
+    let server = Server::start(config, |_| Router::new()).await?;
+    let address = server.address;
+    say(&json!({ "ready": true, "address": address.to_string(), "url": format!("http://{address}") })
+        .to_string());
+    tracing::info!("serving on http://{address}, store in {}", config.data.display());
+    stop_signal().await?;
+    tracing::info!("stopping");
+    server.stop().await
+}
