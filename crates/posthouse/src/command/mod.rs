@@ -166,7 +166,10 @@ fn load(global: &Global, listen: Option<&Listen>) -> Result<Loaded, Error> {
 /// Logs go to standard error: standard output is for results.
 fn start_logging(loaded: &Loaded, filter: String) {
     let filter = tracing_subscriber::EnvFilter::new(filter);
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     match loaded.config.log_format {
         LogFormat::Text => builder.init(),
         LogFormat::Json => builder.json().init(),

@@ -38,7 +38,7 @@ impl Server {
 
     pub(crate) fn start_with(data: &Path, more: &[&str]) -> Self {
         let mut child = posthouse()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--log", "error", "--data"])
             .arg(data)
             .args(more)
             .stdout(Stdio::piped())

@@ -46,7 +46,7 @@ pub async fn event_fields_read_back(store: Arc<dyn Store>) {
     let world = World::new(&store).await;
     let endpoint = world.endpoint().await;
     let mut draft =
-        world.draft_at("a.b-c.d_e", at(7)).named("order-17.x").of_session("ses~!{1}").to(endpoint);
+        world.draft_at("a.b-c.d_e", at(7)).named("order-17_x").of_session("ses~!{1}").to(endpoint);
     draft.event.project = Some(world.project().await);
     draft.event.ordering_key = Some(text("Käse & Brot"));
     draft.event.occurred_at = Some(at(-3));

@@ -57,13 +57,14 @@ fn key(space: Space, digest: u8) -> KeyRecord {
 /// Keys are found by digest, listed per tenant over both environments, and deleted by their tenant only.
 pub async fn keys(store: Arc<dyn Store>) {
     let (world, stranger) = (World::new(&store).await, World::new(&store).await);
+    let first_made = key(world.space, 1);
     let limited = KeyRecord {
         project: Some(world.project().await),
         capabilities: [Capability::Read, Capability::Send].into_iter().collect(),
         created_at: at(1),
         ..key(world.test_space().space, 2)
     };
-    let mine = [key(world.space, 1), limited, key(world.space, 3)];
+    let mine = [first_made, limited, key(world.space, 3)];
     let foreign = key(stranger.space, 4);
     for key in mine.iter().chain([&foreign]) {
         ok(store.insert_key(key.clone()).await);
