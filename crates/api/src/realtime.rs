@@ -16,6 +16,9 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use crate::http::{STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAM_SILENCE_MAX};
 
+/// How long the end of a WebSocket may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// One event as it goes out.
 pub(crate) struct Frame {
     /// The event's id: where to resume.
@@ -70,7 +73,7 @@ pub(crate) fn server_sent(follow: Follow) -> Response {
             }
         }
         let frame = waiting.pop_front()?;
-        let event = sse::Event::default().id(&frame.id).event(&frame.event_type).data(&frame.json);
+        let event = sse::Event::default().id(&frame.id).event(&frame.event_type).data(one_line(frame.json));
         Some((Ok::<_, Infallible>(event), (follow, waiting)))
     });
     let alive = KeepAlive::new().interval(STREAM_KEEP_ALIVE).text("still here");
@@ -78,6 +81,11 @@ pub(crate) fn server_sent(follow: Follow) -> Response {
     // Reverse proxies that buffer would hold events back.
     response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
     response
+}
+
+/// JSON on one line: in JSON a line break can only stand between tokens, where a space says the same.
+fn one_line(json: String) -> String {
+    if json.contains(['\r', '\n']) { json.replace(['\r', '\n'], " ") } else { json }
 }
 
 /// Text frames over a WebSocket, until either side closes.
@@ -95,8 +103,12 @@ pub(crate) async fn web_socket(mut socket: WebSocket, mut follow: Follow) {
                 }
             },
             message = socket.recv() => match message {
-                // The other side closes (the library answers it), or is gone.
-                None | Some(Err(_) | Ok(Message::Close(_))) => return,
+                None | Some(Err(_)) => return,
+                // The library answers a close by itself when it is read once more.
+                Some(Ok(Message::Close(_))) => {
+                    drop(timeout(CLOSE_TIMEOUT, socket.recv()).await);
+                    return;
+                }
                 // What a client says on this stream has no meaning, but shows that it is there.
                 Some(Ok(_)) => {
                     heard = Instant::now();
@@ -129,7 +141,7 @@ async fn send(socket: &mut WebSocket, message: Message) -> bool {
 async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
     let frame = CloseFrame { code, reason: reason.into() };
     // Whether it arrives or not, the connection ends here.
-    drop(timeout(Duration::from_secs(1), socket.send(Message::Close(Some(frame)))).await);
+    drop(timeout(CLOSE_TIMEOUT, socket.send(Message::Close(Some(frame)))).await);
 }
 
 fn broke_off(error: &Error) {

@@ -18,7 +18,7 @@ use super::{Api, Refusal};
 /// A JSON object as `T`.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
-/// The same, where no body at all means the defaults.
+/// The same, where no body at all, or null, means the defaults.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
 /// The JSON body of a publish, unread: what it borrows from is kept.
@@ -51,7 +51,9 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalJson<T> {
             return Ok(Self(T::default()));
         }
         match media {
-            Media::Json => Ok(Self(parse::<Object<T>>(&body, "body")?.0)),
+            Media::Json => {
+                Ok(Self(parse::<Option<Object<T>>>(&body, "body")?.map_or_else(T::default, |given| given.0)))
+            }
             Media::Lines | Media::Other => Err(unsupported("application/json").into()),
         }
     }

@@ -152,3 +152,39 @@ fn log(error: &Error, id: &HeaderValue, path: &str) {
         _ => tracing::debug!(request.id = id, path, cause, "request {id} refused: {error}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    fn plain(error: &Error, occurrence: &Occurrence<'_>) -> Response {
+        format!("{:?} at {}", error.kind, occurrence.path).into_response()
+    }
+
+    async fn ask(path: &str) -> String {
+        async fn broken() -> Refusal {
+            panic!("on purpose")
+        }
+        let router = Router::new()
+            .route("/broken", get(broken))
+            .route("/endless", get(std::future::pending::<Refusal>))
+            .fallback(unknown_path)
+            .layer(Shell { render: plain, timeout: Duration::from_millis(20) });
+        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
+        let response = router.oneshot(request).await.unwrap();
+        assert!(response.headers().contains_key(REQUEST_ID));
+        let body = axum::body::to_bytes(response.into_body(), usize::MAX).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn panics_and_timeouts_leave_like_any_error() {
+        assert_eq!(ask("/broken").await, "Internal at /broken");
+        assert_eq!(ask("/endless").await, "TimedOut at /endless");
+        assert_eq!(ask("/elsewhere").await, "UnknownPath at /elsewhere");
+    }
+}

@@ -1,7 +1,7 @@
 //! What is refused, how, and where it says the fault is.
 
 use axum::body::Body;
-use axum::http::{Method, header};
+use axum::http::{Method, Request, header};
 use posthouse_types::{Capability, Environment};
 
 use crate::world::{World, request};
@@ -11,7 +11,7 @@ type Row = (&'static str, &'static str, &'static str, &'static str, &'static [&'
 
 const EVENTS: &[Row] = &[
     ("POST", "events", "{", "malformed", &["body"]),
-    ("POST", "events", "{} x", "malformed", &["body"]),
+    ("POST", "events", "{\"type\": \"a\", \"payload\": 1} x", "malformed", &["body"]),
     ("POST", "events", "{\"type\": \"a\", \"payload\": NaN}", "malformed", &["body"]),
     ("POST", "events", "{\"type\": \"a\", \"payload\": 01}", "malformed", &["body"]),
     ("POST", "events", "{\"type\": \"a\", \"payload\": {'x': 1}}", "malformed", &["body"]),
@@ -376,7 +376,7 @@ async fn callers_without_a_good_key_are_refused() {
     let long = format!("Bearer {}", "a".repeat(1000));
     let basic = format!("Basic {}", world.key);
     for value in ["", "Bearer", "Bearer ", "Bearer a b", "token", &world.key, &basic, &unknown, &long] {
-        let request = axum::http::Request::get("/api/v1/events").header(header::AUTHORIZATION, value);
+        let request = Request::get("/api/v1/events").header(header::AUTHORIZATION, value);
         let answer = world.send(request.body(Body::empty()).unwrap()).await;
         assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (401, "unauthenticated"), "{value}");
         assert_eq!(answer.headers["www-authenticate"], "Bearer");
@@ -384,7 +384,7 @@ async fn callers_without_a_good_key_are_refused() {
     let twice = request(&world.key, Method::GET, "/api/v1/events");
     let twice = twice.header(header::AUTHORIZATION, "Bearer x").body(Body::empty()).unwrap();
     assert_eq!(world.send(twice).await.slug(), "unauthenticated");
-    let spelled = axum::http::Request::get("/api/v1/events");
+    let spelled = Request::get("/api/v1/events");
     let spelled = spelled.header(header::AUTHORIZATION, format!("bearer  {}", world.key));
     assert_eq!(world.send(spelled.body(Body::empty()).unwrap()).await.status, 200);
 }

@@ -118,6 +118,6 @@ async fn payloads_nested_without_end_are_refused() {
             ("malformed", vec!["body.payload".to_owned()])
         );
     }
-    let metadata = format!(r#"{{"metadata": {}{}}}"#, r#"{"a":"#.repeat(200_000), "}".repeat(200_000));
+    let metadata = format!(r#"{{"metadata": {}{}}}"#, r#"{"a":"#.repeat(100_000), "}".repeat(100_000));
     assert_eq!(world.post("/api/v1/sessions", &metadata).await.slug(), "malformed");
 }

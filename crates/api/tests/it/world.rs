@@ -169,14 +169,31 @@ impl Transcript {
     pub(crate) async fn call(&mut self, world: &World, method: &str, path: &str, body: &str) -> String {
         let answer = world.call(method, path, body).await;
         let shown = redact_text(path);
-        writeln!(self.0, "{method} {shown} {body}\n{}", answer.status.as_u16()).unwrap();
+        writeln!(self.0, "{}\n{}", [method, &shown, body].join(" ").trim_end(), answer.status.as_u16())
+            .unwrap();
         if answer.body.is_empty() {
             return String::new();
         }
         let json = answer.json();
-        writeln!(self.0, "{}", serde_json::to_string_pretty(&redact(json.clone())).unwrap()).unwrap();
+        self.show(redact(json.clone()));
         let id = json.get("id").or(json.get("delivery_id")).and_then(Value::as_str);
         id.unwrap_or_default().to_owned()
+    }
+}
+
+impl Transcript {
+    /// One line for each member of an object; of a page, for each member of its items.
+    fn show(&mut self, value: Value) {
+        let Value::Object(mut members) = value else { panic!("every answer is an object") };
+        let items = members.remove("data");
+        for item in items.iter().flat_map(|items| items.as_array().expect("data is an array")) {
+            for (name, value) in item.as_object().expect("items are objects") {
+                writeln!(self.0, "  - {name}: {value}").unwrap();
+            }
+        }
+        for (name, value) in members {
+            writeln!(self.0, "  {name}: {value}").unwrap();
+        }
     }
 }
 
@@ -191,36 +208,41 @@ pub(crate) fn redact(value: Value) -> Value {
 }
 
 fn redact_text(text: &str) -> String {
-    let parts = text.split_inclusive(['/', ' ']).map(|part| {
-        let bare = part.trim_end_matches(['/', ' ']);
-        [redact_part(bare), part[bare.len()..].to_owned()].concat()
-    });
-    parts.collect()
+    if let Some(name) = name_of_secret(text) {
+        return name.to_owned();
+    }
+    // Ids also stand inside of paths and sentences.
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_word) {
+        let (before, from) = rest.split_at(start);
+        let (word, after) = from.split_at(from.find(|c| !is_word(c)).unwrap_or(from.len()));
+        shown.push_str(before);
+        shown.push_str(&redact_id(word));
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
 }
 
-fn redact_part(text: &str) -> String {
+fn redact_id(word: &str) -> String {
     for prefix in ["evt_", "ep_", "dlv_", "att_", "key_", "ses_"] {
-        if let Some(rest) = text.strip_prefix(prefix) {
-            let like_event = format!("evt_{rest}");
-            if like_event.parse::<posthouse_types::EventId>().is_ok() {
-                return format!("[{}]", prefix.trim_end_matches('_'));
-            }
+        let rest = word.strip_prefix(prefix).unwrap_or_default();
+        if format!("evt_{rest}").parse::<posthouse_types::EventId>().is_ok() {
+            return format!("[{}]", prefix.trim_end_matches('_'));
         }
     }
-    if text.parse::<posthouse_types::ProjectId>().is_ok() {
-        return "[uuid]".to_owned();
+    if word.parse::<posthouse_types::ProjectId>().is_ok() { "[uuid]".to_owned() } else { word.to_owned() }
+}
+
+fn name_of_secret(text: &str) -> Option<&'static str> {
+    let after = |prefix| text.strip_prefix(prefix).map_or(0, str::len);
+    match () {
+        () if after("whsec_") == 44 => Some("[secret]"),
+        () if after("sk_test_") == 64 => Some("[key]"),
+        () if after("v1,") == 44 => Some("[signature]"),
+        () if text.starts_with("sk_") && text.contains('…') => Some("[hint]"),
+        () => None,
     }
-    if text.strip_prefix("whsec_").is_some_and(|rest| rest.len() == 44) {
-        return "[secret]".to_owned();
-    }
-    if text.strip_prefix("sk_test_").is_some_and(|rest| rest.len() == 64) {
-        return "[key]".to_owned();
-    }
-    if text.starts_with("sk_") && text.contains('…') {
-        return "[hint]".to_owned();
-    }
-    if text.strip_prefix("v1,").is_some_and(|rest| rest.len() == 44) {
-        return "[signature]".to_owned();
-    }
-    text.to_owned()
 }

@@ -23,6 +23,7 @@ pub(crate) fn build(api: &Api) -> (Router, OpenApi) {
     let shell = Shell { render: errors::render, timeout: api.options.request_timeout };
     let router = router
         .route(PREFIX, any(unknown_path))
+        .route(&format!("{PREFIX}/"), any(unknown_path))
         .route(&format!("{PREFIX}/{{*unknown}}"), any(unknown_path))
         .method_not_allowed_fallback(wrong_method)
         .layer(shell)

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::path::{Operation, ParameterIn};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
@@ -56,11 +57,22 @@ pub(super) fn complete(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
         for operation in operations.into_iter().flatten() {
+            operation.parameters.iter_mut().flatten().for_each(never_null);
             for status in statuses_of(operation) {
                 let response: RefOr<Response> = Ref::from_response_name(component_name(status)).into();
                 operation.responses.responses.entry(status.to_string()).or_insert(response);
             }
         }
+    }
+}
+
+/// What is optional in a header or query is absent, never null.
+fn never_null(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter
+        && let SchemaType::Array(types) = &object.schema_type
+        && let Some(only) = types.iter().find(|one| **one != Type::Null)
+    {
+        object.schema_type = SchemaType::Type(only.clone());
     }
 }
 

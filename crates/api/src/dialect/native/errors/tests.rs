@@ -59,7 +59,24 @@ async fn every_kind_has_its_clothes() {
         );
         lines.push_str(&line);
     }
-    insta::assert_snapshot!(lines, @"");
+    insta::assert_snapshot!(lines, @r#"
+    Unauthenticated: 401 "/errors/unauthenticated" "No valid API key" [] www-authenticate: Bearer
+    Forbidden: 403 "/errors/forbidden" "The key may not do this" []
+    NotFound: 404 "/errors/not-found" "Not found" []
+    Malformed: 400 "/errors/malformed" "The request can not be read" [{"location":"query.cursor","message":"what is wrong"}]
+    Invalid: 422 "/errors/invalid" "Members of the request are not valid" [{"location":"body.url","message":"must be a URL","value":"x"},{"location":"body.secret","message":"must be longer"}]
+    Conflict: 409 "/errors/conflict" "It is there already, or has changed" []
+    IdempotencyKeyReused: 409 "/errors/idempotency-key-reused" "The idempotency key was used with another request" []
+    TooLarge: 413 "/errors/too-large" "The body is too large" []
+    UnsupportedMediaType: 415 "/errors/unsupported-media-type" "The body is of a type this call does not take" []
+    RateLimited: 429 "/errors/rate-limited" "Too many requests" [] retry-after: 2
+    RateLimited: 429 "/errors/rate-limited" "Too many requests" [] retry-after: 1
+    UnknownPath: 404 "/errors/unknown-path" "No call at this path" []
+    WrongMethod: 405 "/errors/wrong-method" "The path does not take this method" []
+    TimedOut: 408 "/errors/timed-out" "The request took too long" []
+    Unavailable: 503 "/errors/unavailable" "The store can not serve just now" [] retry-after: 1
+    Internal: 500 "/errors/internal" "A fault of the server" []
+    "#);
 }
 
 /// `docs/errors.md`, as it should be.

@@ -36,6 +36,7 @@ pub(crate) struct CreateKey {
     #[schema(min_length = 1, max_length = 128)]
     pub(crate) name: String,
     /// `live` or `test`; that of the key that asks when absent.
+    #[schema(pattern = "^(live|test)$")]
     pub(crate) environment: Option<String>,
     /// What it may do: of `manage`, `publish`, `send`, `read`, `admin`, no more than the key that asks may.
     #[schema(min_items = 1, max_items = 5)]
@@ -44,6 +45,7 @@ pub(crate) struct CreateKey {
     #[schema(format = "uuid")]
     pub(crate) project_id: Option<String>,
     /// Whose keys it looks like (its prefix): `posthouse`, `molroo`, `sonzai`, `whatsapp` or `casey`.
+    #[schema(pattern = "^(posthouse|molroo|sonzai|whatsapp|casey)$")]
     pub(crate) style: Option<String>,
 }
 

@@ -1,15 +1,12 @@
 //! Endpoints on the wire.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::{nullable, present};
+use super::{PolicyIn, nullable, present};
 use crate::http::Object;
 
 /// An endpoint to register.
@@ -32,19 +29,20 @@ pub(crate) struct CreateEndpoint {
     #[schema(min_length = 1, max_length = 128)]
     pub(crate) session_id: Option<String>,
     /// The envelope, headers and signature used: `standard` (Standard Webhooks).
-    #[schema(example = "standard")]
+    #[schema(example = "standard", pattern = "^standard$")]
     pub(crate) wire: Option<String>,
     /// The signing secret (`whsec_…`); made when absent.
     pub(crate) secret: Option<String>,
     /// Headers added to each delivery, at most 32 and 8 KiB.
     pub(crate) headers: Option<BTreeMap<String, String>>,
     /// When a failure is tried again: a policy, or its name alone.
-    #[schema(value_type = Option<RetryPolicy>)]
+    #[schema(value_type = Option<PolicyIn>)]
     pub(crate) retry_policy: Option<PolicyIn>,
     /// Delays sends beyond this rate; drops none.
     #[schema(value_type = Option<RateLimitIn>)]
     pub(crate) rate_limit: Option<Object<RateLimitIn>>,
     /// Which events wait for each other: `none`, `session` or `endpoint`.
+    #[schema(pattern = "^(none|session|endpoint)$")]
     pub(crate) ordering: Option<String>,
     /// Time for one attempt.
     #[schema(minimum = 1000, maximum = 30000)]
@@ -78,7 +76,7 @@ pub(crate) struct UpdateEndpoint {
     pub(crate) description: Option<Option<String>>,
     /// The envelope, headers and signature used.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^standard$")]
     pub(crate) wire: Option<Option<String>>,
     /// Replaces all custom headers.
     #[serde(default, deserialize_with = "nullable")]
@@ -86,7 +84,7 @@ pub(crate) struct UpdateEndpoint {
     pub(crate) headers: Option<Option<BTreeMap<String, String>>>,
     /// When a failure is tried again: a policy, or its name alone.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<RetryPolicy>)]
+    #[schema(value_type = Option<PolicyIn>)]
     pub(crate) retry_policy: Option<Option<PolicyIn>>,
     /// Delays sends beyond this rate.
     #[serde(default, deserialize_with = "nullable")]
@@ -94,7 +92,7 @@ pub(crate) struct UpdateEndpoint {
     pub(crate) rate_limit: Option<Option<Object<RateLimitIn>>>,
     /// Which events wait for each other.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<String>, pattern = "^(none|session|endpoint)$")]
     pub(crate) ordering: Option<Option<String>>,
     /// Time for one attempt.
     #[serde(default, deserialize_with = "nullable")]
@@ -114,72 +112,25 @@ pub(crate) struct UpdateEndpoint {
     pub(crate) metadata: Option<Option<Map<String, Value>>>,
 }
 
-/// A retry policy as given: its members, or its name alone.
-pub(crate) enum PolicyIn {
-    Name(String),
-    Members(PolicyMembers),
-}
-
-/// The members of a retry policy.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PolicyMembers {
-    pub(crate) policy: String,
-    pub(crate) delay_seconds: Option<u64>,
-    pub(crate) attempts: Option<u16>,
-    pub(crate) cap_seconds: Option<u64>,
-    pub(crate) delays_seconds: Option<Vec<u64>>,
-    pub(crate) jitter: Option<f64>,
-}
-
-impl<'de> Deserialize<'de> for PolicyIn {
-    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
-        struct NameOrMembers;
-
-        impl<'de> Visitor<'de> for NameOrMembers {
-            type Value = PolicyIn;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a retry policy or its name")
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<PolicyIn, E> {
-                Ok(PolicyIn::Name(name.to_owned()))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<PolicyIn, A::Error> {
-                PolicyMembers::deserialize(MapAccessDeserializer::new(members)).map(PolicyIn::Members)
-            }
-        }
-
-        reader.deserialize_any(NameOrMembers)
-    }
-}
-
-/// When a failed delivery is tried again. A name alone stands for the policy with its defaults.
+/// When a failed delivery is tried again.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct RetryPolicy {
     /// `standard` (10 attempts over three days), `exponential`, `linear`, `constant` or `custom`.
     #[schema(example = "exponential")]
     pub(crate) policy: &'static str,
-    /// The base wait: `exponential`, `linear`, `constant`. 2 when absent.
+    /// The base wait: `exponential`, `linear`, `constant`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 3600)]
     pub(crate) delay_seconds: Option<u64>,
-    /// Attempts in all: `exponential`, `linear`, `constant`. 15 when absent.
+    /// Attempts in all: `exponential`, `linear`, `constant`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 50)]
     pub(crate) attempts: Option<u16>,
-    /// No single wait is longer: `exponential`, `linear`, `constant`. 21600 when absent.
+    /// No single wait is longer: `exponential`, `linear`, `constant`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = 1, maximum = 86400)]
     pub(crate) cap_seconds: Option<u64>,
     /// The waits, one less than there are attempts: `custom`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(max_items = 49)]
     pub(crate) delays_seconds: Option<Vec<u64>>,
-    /// Part of a wait by which it may be longer or shorter. 0.1 when absent.
-    #[schema(minimum = 0, maximum = 1, required = false)]
+    /// Part of a wait by which it may be longer or shorter.
     pub(crate) jitter: f64,
 }
 

@@ -11,7 +11,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::http::Object;
 
-/// An event to publish. Borrows from the request: the payload is not read, only checked to be JSON.
+// Borrows from the request: the payload is not read, only checked to be JSON.
+/// An event to publish.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct PublishEvent<'a> {

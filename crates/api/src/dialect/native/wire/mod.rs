@@ -4,6 +4,7 @@ mod catalogue;
 mod deliveries;
 mod endpoints;
 mod events;
+mod policy;
 mod problem;
 mod sessions;
 
@@ -13,13 +14,14 @@ use utoipa::{IntoParams, ToSchema};
 pub(super) use catalogue::{CreateKey, CreateProject, CreatedKey, EventType, Key, Project, PutEventType};
 pub(super) use deliveries::{Attempt, Attempts, DeliveriesQuery, Delivery};
 pub(super) use endpoints::{
-    CreateEndpoint, CreatedEndpoint, Endpoint, Health, PolicyIn, PolicyMembers, RateLimit, RateLimitIn,
-    RetryPolicy, RotateSecret, Rotated, Secret, TestSent, UpdateEndpoint,
+    CreateEndpoint, CreatedEndpoint, Endpoint, Health, RateLimit, RateLimitIn, RetryPolicy, RotateSecret,
+    Rotated, Secret, TestSent, UpdateEndpoint,
 };
 pub(super) use events::{
     Accepted, AcceptedBatch, Event, EventsQuery, Explained, Explanation, PublishBatch, PublishEvent,
     StreamQuery,
 };
+pub(super) use policy::{PolicyIn, PolicyMembers};
 pub(super) use problem::{Problem, ProblemMember};
 pub(super) use sessions::{CreateSession, Session, SessionsQuery, UpdateSession};
 
