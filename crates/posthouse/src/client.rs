@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use posthouse_egress::{AddressPolicy, Egress, EgressConfig, SendRequest, Sender as _};
 use serde_json::Value;
 
-use crate::command::Error;
+use crate::error::Error;
 
 /// Time for a whole request.
 const TIMEOUT: Duration = Duration::from_secs(30);

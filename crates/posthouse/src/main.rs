@@ -3,6 +3,7 @@
 mod client;
 mod command;
 mod configuration;
+mod error;
 mod inbox;
 mod master_key;
 mod output;

@@ -16,8 +16,8 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::command::Error;
 use crate::configuration::Config;
+use crate::error::Error;
 use crate::master_key;
 
 /// A server that serves.

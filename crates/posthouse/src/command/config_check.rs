@@ -2,8 +2,8 @@
 
 use serde_json::{Map, json};
 
-use super::Error;
 use crate::configuration::{KEYS, Loaded};
+use crate::error::Error;
 use crate::output::Format;
 
 /// Says what every setting is and where it was set, having checked that it can be used.

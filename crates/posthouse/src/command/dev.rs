@@ -16,8 +16,8 @@ use posthouse_types::{
 };
 use serde_json::json;
 
-use super::Error;
 use crate::configuration::Config;
+use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::output::say;
 use crate::server::{Server, stop_signal};

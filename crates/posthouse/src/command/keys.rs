@@ -11,8 +11,9 @@ use posthouse_types::{
 };
 use serde_json::{Value, json};
 
-use super::{Error, store_dir};
+use super::store_dir;
 use crate::configuration::Config;
+use crate::error::Error;
 use crate::output::Format;
 
 /// Make, list and remove API keys.

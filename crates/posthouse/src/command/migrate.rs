@@ -3,8 +3,9 @@
 use posthouse_store_sqlite::{Options, Role, SqliteStore};
 use serde_json::json;
 
-use super::{Error, store_dir};
+use super::store_dir;
 use crate::configuration::Config;
+use crate::error::Error;
 use crate::output::Format;
 
 /// Brings the store's tables up to date.

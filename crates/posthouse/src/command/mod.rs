@@ -7,14 +7,12 @@ mod migrate;
 mod publish;
 mod serve;
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::client::Remote;
-use crate::configuration::{self, Config, ConfigurationError, Loaded, LogFormat};
-use crate::master_key::MasterKeyError;
+use crate::configuration::{self, Config, Loaded, LogFormat};
+use crate::error::Error;
 use crate::output::Format;
 
 /// A webhook gateway: publish events, deliver them signed, retry, inspect, replay.
@@ -86,31 +84,6 @@ struct Listen {
     /// Deliver to private and loopback addresses too (for development)
     #[arg(long)]
     allow_private_targets: bool,
-}
-
-/// Why a command failed.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum Error {
-    #[error(transparent)]
-    Configuration(#[from] ConfigurationError),
-    #[error(transparent)]
-    MasterKey(#[from] MasterKeyError),
-    #[error("the store failed")]
-    Store(#[from] posthouse_store::StoreError),
-    #[error("{0}")]
-    Engine(#[from] posthouse_engine::Error),
-    #[error("deliveries can not be set up")]
-    Egress(#[from] posthouse_egress::EgressError),
-    #[error("can not listen on {0}")]
-    Listen(SocketAddr, #[source] std::io::Error),
-    #[error("{0} can not be reached: {1}")]
-    Unreachable(String, String),
-    #[error("the server answered {0}: {1}")]
-    Answer(u16, String),
-    #[error("{0}")]
-    Usage(String),
-    #[error("the operating system refused")]
-    Io(#[from] std::io::Error),
 }
 
 /// Runs a command to its end.

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
-use super::{Error, Remote};
+use crate::client::Remote;
+use crate::error::Error;
 use crate::output::Format;
 
 /// Publish an event, or a file of events.

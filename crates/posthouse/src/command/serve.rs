@@ -3,8 +3,8 @@
 use axum::Router;
 use serde_json::json;
 
-use super::Error;
 use crate::configuration::Config;
+use crate::error::Error;
 use crate::output::say;
 use crate::server::{Server, stop_signal};
 

@@ -1,5 +1,7 @@
 //! The binary, end to end: as an operator starts it and a platform calls it.
 
+#![expect(clippy::unwrap_used, reason = "a test that can not go on should say where it stopped")]
+
 mod commands;
 mod crash;
 mod delivery;
