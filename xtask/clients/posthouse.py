@@ -37,8 +37,9 @@ def check(what, holds):
 class Server:
     """A posthouse on a temporary folder, with one tenant and a key that may do everything."""
 
-    def __init__(self):
+    def __init__(self, deliver=True):
         self._binary = os.environ["POSTHOUSE_BIN"]
+        self._deliver = deliver
         self.scratch = Path(tempfile.mkdtemp(prefix="posthouse-clients-"))
         self._data = self.scratch / "data"
         self._log = self.scratch / "log"
@@ -94,9 +95,14 @@ class Server:
 
     def _start(self):
         command = [self._binary, "serve", "--data", self._data]
-        command += ["--listen", "127.0.0.1:0", "--allow-private-targets"]
+        command += ["--listen", "127.0.0.1:0", "--log", "warn"]
+        environment = dict(os.environ)
+        if self._deliver:
+            command.append("--allow-private-targets")
+        else:
+            environment["POSTHOUSE_DENY_TARGETS"] = "0.0.0.0/0,::/0"
         with open(self._log, "ab") as log:
-            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
         output = self._process.stdout
         readable, _, _ = select.select([output], [], [], READY_SECONDS_MAX)
         line = output.readline() if readable else b""

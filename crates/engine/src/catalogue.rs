@@ -116,6 +116,7 @@ impl Engine {
             ));
         }
         let validator = match &put.schema {
+            Some(schema) if !schema.is_object() => return Err(Error::field("body.schema", "must be an object")),
             Some(schema) if schema.to_string().len() > SCHEMA_BYTES_MAX => {
                 return Err(Error::field("body.schema", format!("must be at most {SCHEMA_BYTES_MAX} bytes")));
             }
