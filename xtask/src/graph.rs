@@ -71,7 +71,7 @@ const TESTKIT: &str = "posthouse-testkit";
 /// Other people's crates that have one place each.
 const PLACES: &[(&str, &[&str])] = &[
     ("axum", &["posthouse-api", "posthouse"]),
-    ("hyper", &["posthouse-egress", "posthouse", "posthouse-testkit", "posthouse-bench"]),
+    ("hyper", &["posthouse-egress", "posthouse-api", "posthouse", "posthouse-testkit", "posthouse-bench"]),
     ("rusqlite", &["posthouse-store-sqlite"]),
 ];
 

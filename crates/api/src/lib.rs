@@ -7,17 +7,21 @@ mod dialect;
 mod docs;
 mod http;
 mod realtime;
+mod serve;
 
 use std::sync::Arc;
 
 use axum::Router;
 use posthouse_engine::Engine;
+use tokio::sync::watch;
 
 pub use crate::http::ApiOptions;
+pub use crate::serve::{ServeOptions, serve};
 
-/// Every path that this crate serves: the dialects, their OpenAPI documents and the pages that explain them.
-pub fn router(engine: Arc<Engine>, options: ApiOptions) -> Router {
-    let api = http::Api { engine, options };
+/// Every path that this crate serves: the dialects, their OpenAPI documents and the pages that explain them. Live
+/// streams, which have no end of their own, end when `stop` says true or is dropped.
+pub fn router(engine: Arc<Engine>, options: ApiOptions, stop: watch::Receiver<bool>) -> Router {
+    let api = http::Api { engine, options, stop, streams: http::Slots::default() };
     let dialects = dialect::ALL.iter().map(|dialect| (dialect, (dialect.build)(&api)));
     let mut router = Router::new();
     let mut documents = Vec::new();

@@ -1,8 +1,8 @@
 //! Live events over server-sent events and WebSocket. What a frame looks like is the dialect's to say; both
 //! transports read the same resumable stream, which reads the store.
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
@@ -10,11 +10,13 @@ use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use posthouse_engine::{Error, EventStream};
+use posthouse_engine::{Error, ErrorKind, EventStream};
 use posthouse_types::{Event, EventPattern};
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
-use crate::http::{STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAM_SILENCE_MAX};
+use crate::http::{Api, STREAM_FRAMES_MAX, STREAM_SILENCE_MAX, Slot};
+use crate::serve::stopped;
 
 /// How long the end of a WebSocket may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -34,53 +36,124 @@ pub(crate) struct Follow {
     stream: EventStream,
     patterns: Vec<EventPattern>,
     frame: fn(&Event) -> Frame,
+    stop: watch::Receiver<bool>,
+    checks: Interval,
+    keep_alive: Duration,
+    send_timeout: Duration,
+    _slot: Slot,
+}
+
+/// Why a stream ends.
+enum End {
+    /// The server stops.
+    Stopping,
+    /// The key is gone.
+    NotAllowed,
+    /// The store can not be read.
+    BrokeOff,
+    /// The reader takes nothing, or is silent.
+    TooSlow,
+    /// The client said something that it should not.
+    NotWanted,
+    /// The client has gone.
+    Gone,
 }
 
 impl Follow {
-    /// Frames of the events that any of the patterns matches; without patterns, of all.
-    pub(crate) fn new(stream: EventStream, patterns: Vec<EventPattern>, frame: fn(&Event) -> Frame) -> Self {
-        Self { stream, patterns, frame }
-    }
-
-    /// The next frames, at least one. May be dropped and called again: nothing is lost by it.
-    async fn next(&mut self) -> Result<VecDeque<Frame>, Error> {
-        loop {
-            let events = self.stream.next().await?;
-            let wanted = events.iter().filter(|event| self.wants(event));
-            let frames: VecDeque<Frame> = wanted.map(self.frame).collect();
-            if !frames.is_empty() {
-                return Ok(frames);
-            }
+    /// Frames of the events that any of the patterns matches; without patterns, of all. Holds `slot` while it
+    /// lasts.
+    pub(crate) fn new(
+        api: &Api,
+        slot: Slot,
+        stream: EventStream,
+        patterns: Vec<EventPattern>,
+        frame: fn(&Event) -> Frame,
+    ) -> Self {
+        let keep_alive = api.options.stream_keep_alive;
+        Self {
+            stream,
+            patterns,
+            frame,
+            stop: api.stop.clone(),
+            checks: every(keep_alive),
+            keep_alive,
+            send_timeout: api.options.stream_send_timeout,
+            _slot: slot,
         }
     }
 
-    fn wants(&self, event: &Event) -> bool {
-        self.patterns.is_empty() || self.patterns.iter().any(|pattern| pattern.matches(&event.event_type))
+    /// The next events that are wanted, at least one. They become frames one by one, so that they are in memory
+    /// once only.
+    async fn next(&mut self) -> Result<Vec<Event>, End> {
+        loop {
+            let mut events = tokio::select! {
+                () = stopped(&mut self.stop) => return Err(End::Stopping),
+                events = self.stream.next() => events?,
+                _ = self.checks.tick() => {
+                    self.stream.still_allowed().await?;
+                    continue;
+                }
+            };
+            let patterns = &self.patterns;
+            events.retain(|event| {
+                patterns.is_empty() || patterns.iter().any(|pattern| pattern.matches(&event.event_type))
+            });
+            if !events.is_empty() {
+                return Ok(events);
+            }
+        }
     }
+}
+
+impl From<Error> for End {
+    fn from(error: Error) -> Self {
+        if error.kind == ErrorKind::Unauthenticated {
+            return Self::NotAllowed;
+        }
+        let cause = error.cause.as_ref().map(tracing::field::debug);
+        tracing::warn!(cause, "a live stream broke off: {error}");
+        Self::BrokeOff
+    }
+}
+
+fn every(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks.reset();
+    ticks
 }
 
 /// Server-sent events, with a comment now and then so that proxies keep the connection.
 pub(crate) fn server_sent(follow: Follow) -> Response {
-    let frames = stream::unfold((follow, VecDeque::new()), |(mut follow, mut waiting)| async move {
-        if waiting.is_empty() {
-            match follow.next().await {
-                Ok(frames) => waiting = frames,
-                // The client comes back with the last id it saw.
-                Err(error) => {
-                    broke_off(&error);
-                    return None;
-                }
-            }
-        }
-        let frame = waiting.pop_front()?;
-        let event = sse::Event::default().id(&frame.id).event(&frame.event_type).data(one_line(frame.json));
-        Some((Ok::<_, Infallible>(event), (follow, waiting)))
+    let (sender, receiver) = mpsc::channel(STREAM_FRAMES_MAX);
+    let alive = KeepAlive::new().interval(follow.keep_alive).text("still here");
+    tokio::spawn(feed(follow, sender));
+    let events = stream::unfold(receiver, |mut receiver| async move {
+        let event = receiver.recv().await?;
+        Some((Ok::<_, Infallible>(event), receiver))
     });
-    let alive = KeepAlive::new().interval(STREAM_KEEP_ALIVE).text("still here");
-    let mut response = Sse::new(frames).keep_alive(alive).into_response();
+    let mut response = Sse::new(events).keep_alive(alive).into_response();
     // Reverse proxies that buffer would hold events back.
     response.headers_mut().insert("x-accel-buffering", http::HeaderValue::from_static("no"));
     response
+}
+
+/// Reads on until either side ends. The client comes back with the last id it saw.
+async fn feed(mut follow: Follow, sender: mpsc::Sender<sse::Event>) {
+    loop {
+        let events = tokio::select! {
+            () = sender.closed() => return,
+            events = follow.next() => events,
+        };
+        let Ok(events) = events else { return };
+        for event in events {
+            let Frame { id, event_type, json } = (follow.frame)(&event);
+            let event = sse::Event::default().id(id).event(event_type).data(one_line(json));
+            if sender.send_timeout(event, follow.send_timeout).await.is_err() {
+                return;
+            }
+        }
+    }
 }
 
 /// JSON on one line: in JSON a line break can only stand between tokens, where a space says the same.
@@ -90,61 +163,72 @@ fn one_line(json: String) -> String {
 
 /// Text frames over a WebSocket, until either side closes.
 pub(crate) async fn web_socket(mut socket: WebSocket, mut follow: Follow) {
-    let mut pings = interval(STREAM_KEEP_ALIVE);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (code, reason) = match talk(&mut socket, &mut follow).await {
+        End::Stopping => (close_code::AWAY, "the server stops; reconnect and resume"),
+        End::BrokeOff => (close_code::AGAIN, "reconnect and resume"),
+        End::NotAllowed => (close_code::POLICY, "the API key is not valid any more"),
+        End::TooSlow => (close_code::POLICY, "too slow"),
+        End::NotWanted => (close_code::POLICY, "this stream takes no messages"),
+        End::Gone => return,
+    };
+    // Whether it arrives or not, the connection ends here. What the client has said is read: a socket closed with
+    // unread bytes takes back what was sent.
+    let close = CloseFrame { code, reason: reason.into() };
+    drop(
+        timeout(CLOSE_TIMEOUT, async {
+            socket.send(Message::Close(Some(close))).await?;
+            while let Some(Ok(_)) = socket.recv().await {}
+            Ok::<_, axum::Error>(())
+        })
+        .await,
+    );
+}
+
+async fn talk(socket: &mut WebSocket, follow: &mut Follow) -> End {
+    let (frame, send_timeout) = (follow.frame, follow.send_timeout);
+    let mut pings = every(follow.keep_alive);
     let mut heard = Instant::now();
     loop {
-        let sent = tokio::select! {
-            frames = follow.next() => match frames {
-                Ok(frames) => send_all(&mut socket, frames).await,
-                Err(error) => {
-                    broke_off(&error);
-                    return close(&mut socket, close_code::AGAIN, "reconnect and resume").await;
+        let events = {
+            // Stays while messages come and go: they cost no reading of the store.
+            let mut next = pin!(follow.next());
+            loop {
+                tokio::select! {
+                    events = &mut next => break events,
+                    message = socket.recv() => match message {
+                        None => return End::Gone,
+                        // The library answers a close by itself when it is read once more.
+                        Some(Ok(Message::Close(_))) => {
+                            drop(timeout(CLOSE_TIMEOUT, socket.recv()).await);
+                            return End::Gone;
+                        }
+                        Some(Ok(Message::Ping(_) | Message::Pong(_))) => heard = Instant::now(),
+                        // An error may be a message that is too long.
+                        Some(Ok(Message::Text(_) | Message::Binary(_)) | Err(_)) => return End::NotWanted,
+                    },
+                    _ = pings.tick() => {
+                        if heard.elapsed() >= STREAM_SILENCE_MAX {
+                            return End::TooSlow;
+                        }
+                        if !send(socket, Message::Ping(Bytes::new()), send_timeout).await {
+                            return End::TooSlow;
+                        }
+                    }
                 }
-            },
-            message = socket.recv() => match message {
-                None | Some(Err(_)) => return,
-                // The library answers a close by itself when it is read once more.
-                Some(Ok(Message::Close(_))) => {
-                    drop(timeout(CLOSE_TIMEOUT, socket.recv()).await);
-                    return;
-                }
-                // What a client says on this stream has no meaning, but shows that it is there.
-                Some(Ok(_)) => {
-                    heard = Instant::now();
-                    true
-                }
-            },
-            _ = pings.tick() => {
-                heard.elapsed() < STREAM_SILENCE_MAX && send(&mut socket, Message::Ping(Bytes::new())).await
             }
         };
-        if !sent {
-            return close(&mut socket, close_code::POLICY, "too slow").await;
+        let events = match events {
+            Ok(events) => events,
+            Err(end) => return end,
+        };
+        for event in events {
+            if !send(socket, Message::Text(frame(&event).json.into()), send_timeout).await {
+                return End::TooSlow;
+            }
         }
     }
 }
 
-async fn send_all(socket: &mut WebSocket, frames: VecDeque<Frame>) -> bool {
-    for frame in frames {
-        if !send(socket, Message::Text(frame.json.into())).await {
-            return false;
-        }
-    }
-    true
-}
-
-async fn send(socket: &mut WebSocket, message: Message) -> bool {
-    matches!(timeout(STREAM_SEND_TIMEOUT, socket.send(message)).await, Ok(Ok(())))
-}
-
-async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
-    let frame = CloseFrame { code, reason: reason.into() };
-    // Whether it arrives or not, the connection ends here.
-    drop(timeout(CLOSE_TIMEOUT, socket.send(Message::Close(Some(frame)))).await);
-}
-
-fn broke_off(error: &Error) {
-    let cause = error.cause.as_ref().map(tracing::field::debug);
-    tracing::warn!(cause, "a live stream broke off: {error}");
+async fn send(socket: &mut WebSocket, message: Message, limit: Duration) -> bool {
+    matches!(timeout(limit, socket.send(message)).await, Ok(Ok(())))
 }

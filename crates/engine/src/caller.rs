@@ -15,6 +15,9 @@ pub struct Caller {
     pub project: Option<ProjectId>,
     /// What it may do.
     pub capabilities: Capabilities,
+    /// The key's digest, by which it is asked for again while a stream lasts; `None` for a caller inside the
+    /// process.
+    pub digest: Option<[u8; 32]>,
 }
 
 impl Caller {
@@ -24,6 +27,16 @@ impl Caller {
             return Ok(());
         }
         Err(Error::new(ErrorKind::Forbidden { needs }, format!("the key lacks the capability {needs}")))
+    }
+
+    /// Refuses a caller whose key is limited to one project: the thing belongs to the whole space.
+    pub fn need_whole_space(&self, needs: Capability) -> Result<()> {
+        self.need(needs)?;
+        if self.project.is_none() {
+            return Ok(());
+        }
+        let detail = "the key is limited to one project, and this concerns all of them";
+        Err(Error::new(ErrorKind::Forbidden { needs }, detail))
     }
 
     /// True when the caller may see something of this project.

@@ -3,16 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use jsonschema::Validator;
+use jsonschema::{PatternOptions, Validator};
 use parking_lot::RwLock;
 use posthouse_store::{EventTypeRecord, ProjectRecord};
-use posthouse_types::limits::{DESCRIPTION_CHARS_MAX, SCHEMA_BYTES_MAX};
+use posthouse_types::limits::{
+    DESCRIPTION_CHARS_MAX, EVENT_TYPES_PER_SPACE_MAX, PROJECTS_PER_SPACE_MAX, SCHEMA_BYTES_MAX,
+};
 use posthouse_types::{Capability, EventType, Name, Page, PageRequest, ProjectId, Space, Timestamp};
 use serde_json::Value;
 
 use crate::Engine;
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, within};
+use crate::schema;
 
 /// A project as callers see it.
 pub type Project = ProjectRecord;
@@ -35,15 +38,16 @@ pub(crate) struct Catalogue {
 }
 
 impl Catalogue {
-    pub(crate) fn replace_all(&self, records: Vec<EventTypeRecord>) -> Result<()> {
+    pub(crate) fn replace_all(&self, records: Vec<EventTypeRecord>) {
         let mut fresh = HashMap::new();
         for record in records {
-            if let Some(schema) = &record.schema {
-                fresh.insert((record.space, record.event_type), Arc::new(compile(schema)?));
+            let Some(schema) = &record.schema else { continue };
+            match compile(schema) {
+                Ok(validator) => drop(fresh.insert((record.space, record.event_type), Arc::new(validator))),
+                Err(error) => tracing::error!(%error, "the schema of {} is not enforced", record.event_type),
             }
         }
         *self.schemas.write() = fresh;
-        Ok(())
     }
 
     fn put(&self, space: Space, event_type: EventType, validator: Option<Validator>) {
@@ -66,7 +70,11 @@ impl Catalogue {
 
 /// Compiles a schema. References to other documents are not followed: a schema is data from a stranger.
 fn compile(schema: &Value) -> Result<Validator> {
-    jsonschema::validator_for(schema)
+    schema::check_effort(schema).map_err(|invalid| Error::field("body.schema", invalid))?;
+    jsonschema::options()
+        // Patterns without backtracking take time in proportion to the text, whatever the pattern.
+        .with_pattern_options(PatternOptions::regex())
+        .build(schema)
         .map_err(|error| Error::field("body.schema", format!("is not a usable JSON Schema: {error}")))
 }
 
@@ -78,10 +86,8 @@ impl Engine {
         id: Option<ProjectId>,
         name: Name,
     ) -> Result<Project> {
-        caller.need(Capability::Manage)?;
-        if caller.project.is_some() {
-            return Err(Error::field("header.authorization", "a key of one project can not make projects"));
-        }
+        caller.need_whole_space(Capability::Manage)?;
+        within("projects", self.store.counts(caller.space).await?.projects, PROJECTS_PER_SPACE_MAX)?;
         let project = ProjectRecord {
             id: id.unwrap_or_else(ProjectId::random),
             space: caller.space,
@@ -107,8 +113,13 @@ impl Engine {
     }
 
     /// Puts an event type into the catalogue, or changes it. A schema is enforced from then on.
-    pub async fn put_event_type(&self, caller: &Caller, put: PutEventType) -> Result<EventTypeRecord> {
-        caller.need(Capability::Manage)?;
+    pub async fn put_event_type(
+        self: &Arc<Self>,
+        caller: &Caller,
+        put: PutEventType,
+    ) -> Result<EventTypeRecord> {
+        caller.need_whole_space(Capability::Manage)?;
+        within("event types", self.store.counts(caller.space).await?.event_types, EVENT_TYPES_PER_SPACE_MAX)?;
         if put.description.chars().count() > DESCRIPTION_CHARS_MAX {
             return Err(Error::field(
                 "body.description",
@@ -116,7 +127,9 @@ impl Engine {
             ));
         }
         let validator = match &put.schema {
-            Some(schema) if !schema.is_object() => return Err(Error::field("body.schema", "must be an object")),
+            Some(schema) if !schema.is_object() => {
+                return Err(Error::field("body.schema", "must be an object"));
+            }
             Some(schema) if schema.to_string().len() > SCHEMA_BYTES_MAX => {
                 return Err(Error::field("body.schema", format!("must be at most {SCHEMA_BYTES_MAX} bytes")));
             }
@@ -132,9 +145,13 @@ impl Engine {
             created_at: now,
             updated_at: now,
         };
-        self.store.put_event_type(record.clone()).await?;
-        self.catalogue.put(caller.space, put.event_type, validator);
-        Ok(record)
+        self.see_through(async move |engine| {
+            let _turn = engine.turn.lock().await;
+            let stored = engine.store.put_event_type(record).await?;
+            engine.catalogue.put(stored.space, stored.event_type.clone(), validator);
+            Ok(stored)
+        })
+        .await
     }
 
     /// The event catalogue, by name.

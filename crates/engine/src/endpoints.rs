@@ -1,5 +1,6 @@
 //! Endpoints: registering, changing, secrets, test events.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,7 +8,7 @@ use posthouse_sign::standard::{StandardKey, StandardSecret};
 use posthouse_store::{Accept, Acceptance, EndpointRecord, NewDelivery, NewEvent, StoreError};
 use posthouse_types::endpoint::check_timeout_ms;
 use posthouse_types::limits::{
-    DESCRIPTION_CHARS_MAX, SECRET_OVERLAP_DEFAULT, SECRET_OVERLAP_MAX, SECRETS_MAX,
+    DESCRIPTION_CHARS_MAX, ENDPOINTS_PER_SPACE_MAX, SECRET_OVERLAP_DEFAULT, SECRET_OVERLAP_MAX, SECRETS_MAX,
 };
 use posthouse_types::{
     Capability, DeliveryId, Endpoint, EndpointId, Event, EventId, EventRef, EventType, Headers, Health, Page,
@@ -16,7 +17,7 @@ use posthouse_types::{
 
 use crate::Engine;
 use crate::caller::Caller;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, within};
 use crate::target::{Secret, Target, open_headers, open_secrets, seal_headers, seal_secrets};
 
 /// How often a change is tried again when someone else changed the endpoint at the same moment.
@@ -66,7 +67,7 @@ pub struct Rotated {
 impl Engine {
     /// Registers an endpoint. The answer is the only time a generated secret is volunteered.
     pub async fn create_endpoint(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         create: CreateEndpoint,
     ) -> Result<(EndpointDetail, SecretText)> {
@@ -74,8 +75,9 @@ impl Engine {
         self.check_settings(&create.settings)?;
         let project = self.known_project(caller, create.project).await?;
         if let Some(session) = &create.session {
-            self.known_session(caller, session).await?;
+            self.known_session(caller, session, project).await?;
         }
+        within("endpoints", self.registry.of_space(caller.space).len(), ENDPOINTS_PER_SPACE_MAX)?;
         let secret = usable_secret(create.secret)?;
         let now = self.clock.now();
         let id = EndpointId::from_u128(self.ids.next_at(now));
@@ -95,10 +97,17 @@ impl Engine {
             headers: seal_headers(&self.vault, id, &create.headers),
             version: 1,
         };
+        let endpoint = record.endpoint.clone();
         let target = self.open(&record)?;
-        self.store.insert_endpoint(record.clone()).await?;
-        self.registry.put(target);
-        Ok((EndpointDetail { endpoint: record.endpoint, headers: create.headers }, secret))
+        self.see_through(async move |engine| {
+            let _turn = engine.turn.lock().await;
+            engine.store.insert_endpoint(record).await?;
+            engine.registry.put(target);
+            engine.endpoints_changed.send_replace(());
+            Ok(())
+        })
+        .await?;
+        Ok((EndpointDetail { endpoint, headers: create.headers }, secret))
     }
 
     /// One endpoint.
@@ -142,7 +151,7 @@ impl Engine {
 
     /// Changes an endpoint. Switching it on again clears its health and lets what waited go out.
     pub async fn update_endpoint(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         id: EndpointId,
         update: UpdateEndpoint<'_>,
@@ -162,16 +171,21 @@ impl Engine {
     }
 
     /// Removes an endpoint. What waited for it is cancelled; its history stays.
-    pub async fn delete_endpoint(&self, caller: &Caller, id: EndpointId) -> Result<()> {
+    pub async fn delete_endpoint(self: &Arc<Self>, caller: &Caller, id: EndpointId) -> Result<()> {
         caller.need(Capability::Manage)?;
         self.visible_endpoint(caller, id).await?;
-        if !self.store.delete_endpoint(caller.space, id).await? {
-            return Err(Error::not_found("endpoint", id));
-        }
-        self.registry.remove(id);
-        self.health.forget(id);
-        self.endpoints_changed.send_replace(());
-        Ok(())
+        let space = caller.space;
+        self.see_through(async move |engine| {
+            let _turn = engine.turn.lock().await;
+            if !engine.store.delete_endpoint(space, id).await? {
+                return Err(Error::not_found("endpoint", id));
+            }
+            engine.registry.remove(id);
+            engine.health.forget(id);
+            engine.endpoints_changed.send_replace(());
+            Ok(())
+        })
+        .await
     }
 
     /// The secret that signs now.
@@ -185,7 +199,7 @@ impl Engine {
     /// Puts a new secret (given or made) in front. The old ones sign beside it for `overlap` (24 h unless
     /// said), so that receivers can change over.
     pub async fn rotate_secret(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         id: EndpointId,
         secret: Option<SecretText>,
@@ -253,7 +267,7 @@ impl Engine {
 
     /// Reads, changes and writes an endpoint; again from the start when someone else was quicker.
     async fn change_endpoint(
-        &self,
+        self: &Arc<Self>,
         caller: &Caller,
         id: EndpointId,
         change: impl Fn(&mut EndpointRecord) -> Result<()> + Send + Sync,
@@ -268,18 +282,36 @@ impl Engine {
                 record.endpoint.disabled_reason = None;
                 record.endpoint.health = Health::default();
             }
-            let updated = match self.store.update_endpoint(record, revived).await {
-                Err(StoreError::Stale) => continue,
-                updated => updated?.ok_or_else(|| Error::not_found("endpoint", id))?,
-            };
-            self.registry.put(self.open(&updated)?);
-            if revived {
-                self.health.forget(id);
+            if let Some(updated) = self.write_endpoint(record, revived).await? {
+                return Ok(updated);
             }
-            self.endpoints_changed.send_replace(());
-            return Ok(updated);
         }
         Err(StoreError::Stale.into())
+    }
+
+    /// Writes a changed endpoint to the store and to memory; `None` when someone else was quicker.
+    async fn write_endpoint(
+        self: &Arc<Self>,
+        record: EndpointRecord,
+        revived: bool,
+    ) -> Result<Option<EndpointRecord>> {
+        let id = record.endpoint.id;
+        // Before the store has it: what can not be sent to must not be kept.
+        let target = self.open(&record)?;
+        self.see_through(async move |engine| {
+            let _turn = engine.turn.lock().await;
+            let updated = match engine.store.update_endpoint(record, revived).await {
+                Err(StoreError::Stale) => return Ok(None),
+                updated => updated?.ok_or_else(|| Error::not_found("endpoint", id))?,
+            };
+            engine.registry.put(target);
+            if revived {
+                engine.health.forget(id);
+            }
+            engine.endpoints_changed.send_replace(());
+            Ok(Some(updated))
+        })
+        .await
     }
 
     pub(crate) async fn visible_endpoint(&self, caller: &Caller, id: EndpointId) -> Result<EndpointRecord> {
@@ -300,7 +332,8 @@ impl Engine {
     }
 
     fn check_settings(&self, settings: &Settings) -> Result<()> {
-        if self.options.https_only && !settings.url.is_https() {
+        let local = self.options.http_to_loopback && settings.url.is_loopback();
+        if self.options.https_only && !settings.url.is_https() && !local {
             return Err(Error::field("body.url", "must begin with https://"));
         }
         if settings.description.chars().count() > DESCRIPTION_CHARS_MAX {
@@ -313,9 +346,15 @@ impl Engine {
         crate::sessions::check_metadata(&settings.metadata)
     }
 
-    async fn known_session(&self, caller: &Caller, id: &SessionId) -> Result<()> {
+    async fn known_session(&self, caller: &Caller, id: &SessionId, project: Option<ProjectId>) -> Result<()> {
         let session = self.store.session(caller.space, id).await?;
         match session.filter(|session| caller.sees(session.project)) {
+            Some(session) if project.is_some() && session.project.is_some() && session.project != project => {
+                Err(Error::field(
+                    "body.session_id",
+                    "must be a session of the endpoint's project, or of none",
+                ))
+            }
             Some(_) => Ok(()),
             None => Err(Error::field("body.session_id", format!("there is no session {id}"))),
         }

@@ -136,6 +136,14 @@ impl From<StoreError> for Error {
     }
 }
 
+/// Refuses one more of what there are `count` of.
+pub(crate) fn within(what: &'static str, count: usize, max: usize) -> Result<()> {
+    if count < max {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::Conflict, format!("there are {max} {what} already, which is the limit")))
+}
+
 /// Says where a refused value stood.
 pub trait At<T> {
     /// Turns a refusal into an [`Error`] that names the member.

@@ -1,21 +1,22 @@
 //! Looking at what happened: events, deliveries, attempts, why; and sending again.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
-use posthouse_store::DeliveryFilter;
+use posthouse_store::{DeliveryFilter, EventFilter};
+use posthouse_types::limits::PAGE_ITEMS_MAX;
 use posthouse_types::{
     Attempt, Capability, Delivery, DeliveryId, Endpoint, EndpointId, Event, EventId, EventRef, EventType,
     Page, PageRequest,
 };
+use serde_json::Value;
 
 use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result};
-use crate::publish::parse;
 
-/// Pages read from the store to fill one page of a key that sees only one project.
-const FILTERED_PAGES_MAX: usize = 20;
-/// Deliveries of one event that an explanation lists.
-const EXPLAINED_MAX: usize = 500;
+/// Endpoints that an explanation tells of.
+const EXPLAINED_MAX: usize = 5_000;
 
 /// Which deliveries to list.
 pub type DeliveryQuery = DeliveryFilter;
@@ -87,7 +88,7 @@ impl Engine {
         found.filter(|found| caller.sees(found.project)).ok_or_else(|| Error::not_found("event", event))
     }
 
-    /// Events, newest first.
+    /// Events, newest first. A page may be shorter than asked for and yet have a next one.
     pub async fn events(
         &self,
         caller: &Caller,
@@ -95,36 +96,39 @@ impl Engine {
         page: PageRequest<EventId>,
     ) -> Result<Page<Event, EventId>> {
         caller.need(Capability::Read)?;
-        let mut items = Vec::new();
-        let mut after = page.after;
-        for _ in 0..FILTERED_PAGES_MAX {
-            let slice = PageRequest { limit: page.limit - items.len(), after };
-            let found = self.store.events(caller.space, event_type.clone(), slice).await?;
-            items.extend(found.items.into_iter().filter(|event| caller.sees(event.project)));
-            after = found.next;
-            if after.is_none() || items.len() == page.limit {
-                break;
-            }
-        }
-        Ok(Page { items, next: after })
+        Ok(self.store.events(caller.space, EventFilter { event_type, project: caller.project }, page).await?)
     }
 
     /// Who got an event, who did not, and why.
     pub async fn explain(&self, caller: &Caller, event: &EventRef) -> Result<(EventRef, Vec<Explained>)> {
         let event = self.event(caller, event).await?;
-        let filter =
-            DeliveryFilter { event: Some(EventRef::Internal(event.id)), ..DeliveryFilter::default() };
-        let page = PageRequest { limit: EXPLAINED_MAX, after: None };
-        let deliveries = self.store.deliveries(caller.space, filter, page).await?.items;
-        let mut explained: Vec<Explained> =
-            deliveries.iter().map(|delivery| self.explain_delivery(delivery)).collect();
-        let others = self.registry.of_space(caller.space);
-        let silent = others.iter().filter(|target| {
-            let id = target.endpoint.id;
-            caller.sees(target.endpoint.project)
-                && !deliveries.iter().any(|delivery| delivery.endpoint_id == id)
-        });
-        explained.extend(silent.take(EXPLAINED_MAX).map(|target| explain_silence(&target.endpoint, &event)));
+        let mut explained = Vec::new();
+        let mut reached = HashSet::new();
+        let mut page = PageRequest { limit: PAGE_ITEMS_MAX, after: None };
+        loop {
+            let filter = DeliveryFilter {
+                event: Some(EventRef::Internal(event.id)),
+                project: caller.project,
+                ..DeliveryFilter::default()
+            };
+            let found = self.store.deliveries(caller.space, filter, page.clone()).await?;
+            reached.extend(found.items.iter().map(|delivery| delivery.endpoint_id));
+            explained.extend(found.items.iter().map(|delivery| self.explain_delivery(delivery)));
+            page.after = found.next;
+            if page.after.is_none() || explained.len() >= EXPLAINED_MAX {
+                break;
+            }
+        }
+        let payload: Option<Value> = serde_json::from_slice(&event.payload).ok();
+        for target in self.registry.of_space(caller.space) {
+            let endpoint = &target.endpoint;
+            if explained.len() < EXPLAINED_MAX
+                && caller.sees(endpoint.project)
+                && !reached.contains(&endpoint.id)
+            {
+                explained.push(explain_silence(endpoint, &event, payload.as_ref()));
+            }
+        }
         Ok((event.public_id(), explained))
     }
 
@@ -134,7 +138,7 @@ impl Engine {
         self.visible_delivery(caller, id).await
     }
 
-    /// Deliveries, newest first.
+    /// Deliveries, newest first. A page may be shorter than asked for and yet have a next one.
     pub async fn deliveries(
         &self,
         caller: &Caller,
@@ -142,22 +146,8 @@ impl Engine {
         page: PageRequest<DeliveryId>,
     ) -> Result<Page<Delivery, DeliveryId>> {
         caller.need(Capability::Read)?;
-        let mut items = Vec::new();
-        let mut after = page.after;
-        for _ in 0..FILTERED_PAGES_MAX {
-            let slice = PageRequest { limit: page.limit - items.len(), after };
-            let found = self.store.deliveries(caller.space, query.clone(), slice).await?;
-            for delivery in found.items {
-                if caller.project.is_none() || self.sees_event(caller, delivery.event_id).await? {
-                    items.push(delivery);
-                }
-            }
-            after = found.next;
-            if after.is_none() || items.len() == page.limit {
-                break;
-            }
-        }
-        Ok(Page { items, next: after })
+        let filter = DeliveryFilter { project: caller.project, ..query };
+        Ok(self.store.deliveries(caller.space, filter, page).await?)
     }
 
     /// The attempts of a delivery, first to last.
@@ -186,18 +176,18 @@ impl Engine {
         requeued.ok_or_else(|| Error::not_found("delivery", id))
     }
 
+    /// A delivery that the caller may see: of an event and to an endpoint that it may see.
     async fn visible_delivery(&self, caller: &Caller, id: DeliveryId) -> Result<Delivery> {
         let not_found = || Error::not_found("delivery", id);
         let delivery = self.store.delivery(caller.space, id).await?.ok_or_else(not_found)?;
-        if self.sees_event(caller, delivery.event_id).await? { Ok(delivery) } else { Err(not_found()) }
-    }
-
-    async fn sees_event(&self, caller: &Caller, event: EventId) -> Result<bool> {
         if caller.project.is_none() {
-            return Ok(true);
+            return Ok(delivery);
         }
-        let event = self.store.event(caller.space, &EventRef::Internal(event)).await?;
-        Ok(event.is_some_and(|event| caller.sees(event.project)))
+        let event = self.store.event(caller.space, &EventRef::Internal(delivery.event_id)).await?;
+        let endpoint = self.registry.get(delivery.endpoint_id);
+        let seen = event.is_some_and(|event| caller.sees(event.project))
+            && endpoint.is_some_and(|target| caller.sees(target.endpoint.project));
+        if seen { Ok(delivery) } else { Err(not_found()) }
     }
 
     fn explain_delivery(&self, delivery: &Delivery) -> Explained {
@@ -235,7 +225,7 @@ impl Engine {
 }
 
 /// Why an endpoint has no delivery of an event, by its present settings.
-fn explain_silence(endpoint: &Endpoint, event: &Event) -> Explained {
+fn explain_silence(endpoint: &Endpoint, event: &Event, payload: Option<&Value>) -> Explained {
     let settings = &endpoint.settings;
     let (verdict, reason) = if endpoint.project.is_some() && endpoint.project != event.project {
         (Verdict::Scope, "the endpoint is of another project".to_owned())
@@ -243,7 +233,11 @@ fn explain_silence(endpoint: &Endpoint, event: &Event) -> Explained {
         (Verdict::Scope, "the endpoint is of another session".to_owned())
     } else if !settings.events.matches(&event.event_type) {
         (Verdict::Filter, format!("the endpoint does not want events of type {}", event.event_type))
-    } else if settings.filter.as_ref().is_some_and(|filter| !filter.matches(&parse(&event.payload))) {
+    } else if settings
+        .filter
+        .as_ref()
+        .is_some_and(|filter| payload.is_none_or(|payload| !filter.matches(payload)))
+    {
         (Verdict::Filter, "the payload does not satisfy the endpoint's filter".to_owned())
     } else if !settings.enabled {
         (Verdict::Disabled, "the endpoint is disabled".to_owned())

@@ -15,8 +15,10 @@ use posthouse_types::{
 };
 use sha2::{Digest as _, Sha256};
 
+use posthouse_types::limits::KEYS_PER_SPACE_MAX;
+
 use crate::caller::Caller;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, within};
 use crate::{Engine, IdSource};
 
 /// How long a key is believed without asking the store again: another process may have removed it.
@@ -141,9 +143,31 @@ impl Engine {
         Ok(known.caller.clone())
     }
 
-    /// Makes a key in the caller's tenant. No key can make one that may do more than itself.
+    /// True as long as the caller's key is there; asks the store when it has not for a second.
+    pub(crate) async fn still_known(&self, caller: &Caller) -> Result<bool> {
+        let Some(digest) = caller.digest else { return Ok(true) };
+        let now = self.clock.now();
+        if self.keys.get(&digest).is_some_and(|known| now.since(known.checked_at) < BELIEVED_FOR) {
+            return Ok(true);
+        }
+        let record = self.store.key_by_digest(&digest).await?;
+        match &record {
+            Some(record) => drop(self.keys.put(digest, caller_of(record), now)),
+            None => self.keys.forget(&digest),
+        }
+        Ok(record.is_some())
+    }
+
+    /// Makes a key in the caller's space. No key can make one that may do more than itself.
     pub async fn create_key(&self, caller: &Caller, create: CreateKey) -> Result<CreatedKey> {
         caller.need(Capability::Admin)?;
+        if create.environment != caller.space.environment {
+            let own = caller.space.environment;
+            return Err(Error::field(
+                "body.environment",
+                format!("must be {own}, that of the key that asks"),
+            ));
+        }
         if create.capabilities.is_empty() {
             return Err(Error::field("body.capabilities", "must name at least one"));
         }
@@ -154,31 +178,43 @@ impl Engine {
             ));
         }
         let project = caller.project_for(create.project, "body.project_id")?;
-        let space = Space { tenant: caller.space.tenant, environment: create.environment };
         if let Some(project) = project
-            && self.store.project(space, project).await?.is_none()
+            && self.store.project(caller.space, project).await?.is_none()
         {
-            return Err(Error::field(
-                "body.project_id",
-                format!("there is no project {project} in {}", create.environment),
-            ));
+            return Err(Error::field("body.project_id", format!("there is no project {project}")));
         }
-        let created = new_key(&self.ids, space, CreateKey { project, ..create }, self.clock.now());
+        within("keys", self.store.counts(caller.space).await?.keys, KEYS_PER_SPACE_MAX)?;
+        let created = new_key(&self.ids, caller.space, CreateKey { project, ..create }, self.clock.now());
         self.store.insert_key(created.record.clone()).await?;
         Ok(created)
     }
 
-    /// The keys of the caller's tenant, in both environments.
+    /// The keys of the caller's space, or of its project when it is limited to one.
     pub async fn keys(&self, caller: &Caller, page: PageRequest<KeyId>) -> Result<Page<KeyRecord, KeyId>> {
         caller.need(Capability::Admin)?;
-        Ok(self.store.keys(caller.space.tenant, page).await?)
+        let mut items = Vec::new();
+        let mut after = page.after;
+        loop {
+            let slice = PageRequest { limit: page.limit - items.len(), after };
+            let found = self.store.keys(caller.space.tenant, slice).await?;
+            items.extend(found.items.into_iter().filter(|key| reaches(caller, key)));
+            after = found.next;
+            if after.is_none() || items.len() == page.limit {
+                return Ok(Page { items, next: after });
+            }
+        }
     }
 
     /// Removes a key. It stops working at once here, and within a second on other nodes.
     pub async fn delete_key(&self, caller: &Caller, id: KeyId) -> Result<()> {
         caller.need(Capability::Admin)?;
-        let removed = self.store.delete_key(caller.space.tenant, id).await?;
-        let record = removed.ok_or_else(|| Error::not_found("key", id))?;
+        let not_found = || Error::not_found("key", id);
+        let tenant = caller.space.tenant;
+        // The page that begins just before the key shows whether it is the caller's to remove.
+        let before = PageRequest { limit: 1, after: Some(KeyId::from_u128(id.as_u128().saturating_add(1))) };
+        let found = self.store.keys(tenant, before).await?.items.into_iter().next();
+        found.filter(|key| key.id == id && reaches(caller, key)).ok_or_else(not_found)?;
+        let record = self.store.delete_key(tenant, id).await?.ok_or_else(not_found)?;
         self.keys.forget(&record.digest);
         Ok(())
     }
@@ -202,7 +238,18 @@ pub async fn create_first_key(
 }
 
 fn caller_of(record: &KeyRecord) -> Caller {
-    Caller { key: record.id, space: record.space, project: record.project, capabilities: record.capabilities }
+    Caller {
+        key: record.id,
+        space: record.space,
+        project: record.project,
+        capabilities: record.capabilities,
+        digest: Some(record.digest),
+    }
+}
+
+/// True when a key is the caller's to see: of its environment, and of its project when it is limited to one.
+fn reaches(caller: &Caller, key: &KeyRecord) -> bool {
+    key.space == caller.space && caller.sees(key.project)
 }
 
 fn new_key(ids: &IdSource, space: Space, create: CreateKey, now: Timestamp) -> CreatedKey {

@@ -13,6 +13,7 @@ mod inspect;
 mod keys;
 mod publish;
 mod registry;
+mod schema;
 pub mod service;
 mod sessions;
 mod stream;
@@ -58,8 +59,10 @@ pub struct Parts {
 /// How the engine behaves; the operator's choice.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Endpoint URLs must be `https`.
+    /// Endpoint URLs must be `https` …
     pub https_only: bool,
+    /// … unless they name this machine and private targets are allowed: for development.
+    pub http_to_loopback: bool,
     /// Requests that one key may make.
     pub key_limit: KeyLimit,
     /// Attempts in flight to one endpoint at a time.
@@ -76,6 +79,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             https_only: false,
+            http_to_loopback: false,
             key_limit: KeyLimit::default(),
             endpoint_concurrency: posthouse_types::limits::ENDPOINT_CONCURRENCY_MAX,
             in_flight_max: 4096,
@@ -97,6 +101,9 @@ pub struct Engine {
     catalogue: catalogue::Catalogue,
     keys: keys::KeyCache,
     health: service::HealthBook,
+    /// Held while the store and what is kept of it in memory change together, so that both end up with the same
+    /// last change.
+    turn: tokio::sync::Mutex<()>,
     /// Settings or health of endpoints changed: the deliver service looks again.
     endpoints_changed: tokio::sync::watch::Sender<()>,
 }
@@ -115,6 +122,7 @@ impl Engine {
             registry: registry::Registry::default(),
             catalogue: catalogue::Catalogue::default(),
             health: service::HealthBook::default(),
+            turn: tokio::sync::Mutex::new(()),
             endpoints_changed: tokio::sync::watch::Sender::new(()),
         };
         engine.reload().await?;
@@ -124,14 +132,21 @@ impl Engine {
     /// Reads endpoints, projects and event types from the store: at the start, and when another node changed
     /// them.
     pub async fn reload(&self) -> Result<()> {
+        let _turn = self.turn.lock().await;
         let records = self.store.all_endpoints().await?;
         let mut targets = Vec::with_capacity(records.len());
         for record in &records {
-            targets.push(self.open(record)?);
+            match self.open(record) {
+                Ok(target) => targets.push(target),
+                // One endpoint that can not be read must not keep the others waiting.
+                Err(error) => {
+                    tracing::error!(endpoint.id = %record.endpoint.id, %error, "{} is left out", record.endpoint.id);
+                }
+            }
             self.health.load(record.endpoint.id, record.endpoint.health);
         }
         self.registry.replace_all(targets);
-        self.catalogue.replace_all(self.store.all_event_types().await?)?;
+        self.catalogue.replace_all(self.store.all_event_types().await?);
         self.endpoints_changed.send_replace(());
         Ok(())
     }
@@ -144,6 +159,18 @@ impl Engine {
     /// True when the store answers.
     pub async fn is_ready(&self) -> bool {
         self.store.ping().await.is_ok()
+    }
+
+    /// Runs `work` to its end even if whoever asked for it goes away meanwhile: a client that hangs up between a
+    /// commit and what follows from it in memory must not leave the two apart.
+    async fn see_through<T, W, F>(self: &Arc<Self>, work: W) -> Result<T>
+    where
+        T: Send + 'static,
+        W: FnOnce(Arc<Self>) -> F,
+        F: Future<Output = Result<T>> + Send + 'static,
+    {
+        let task = tokio::spawn(work(Arc::clone(self)));
+        task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the work was given up half-way")))
     }
 
     /// The health of an endpoint as known in memory, which is newer than the store's.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use posthouse_store::{Accept, Acceptance, AcceptedEvent, Idempotency, NewDelivery, NewEvent};
-use posthouse_types::limits::{BATCH_EVENTS_MAX, IDEMPOTENCY_WINDOW, PAYLOAD_BYTES_MAX};
+use posthouse_types::limits::{
+    BATCH_EVENTS_MAX, DELIVERIES_PER_PUBLISH_MAX, IDEMPOTENCY_WINDOW, PAYLOAD_BYTES_MAX,
+};
 use posthouse_types::{
     Capability, DeliveryId, Event, EventId, EventType, ExternalId, IdempotencyKey, Ordering, OrderingKey,
     ProjectId, SessionId, Timestamp,
@@ -14,7 +16,7 @@ use serde_json::Value;
 
 use crate::Engine;
 use crate::caller::Caller;
-use crate::error::{Error, ErrorKind, FieldError, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::target::Target;
 
 /// An event to publish.
@@ -62,23 +64,24 @@ impl Engine {
         if events.is_empty() || events.len() > BATCH_EVENTS_MAX {
             return Err(Error::field("body.events", format!("must have 1 to {BATCH_EVENTS_MAX} entries")));
         }
-        let now = self.clock.now();
-        let mut accepted = Vec::with_capacity(events.len());
-        let mut new_events = Vec::with_capacity(events.len());
-        let mut checked_project = None;
-        for (index, publish) in events.into_iter().enumerate() {
-            if publish.project.is_some() && publish.project != checked_project {
-                self.check_project(caller, publish.project, &at(index)).await?;
-                checked_project = publish.project;
+        let prepared = self.prepare_all(caller, events, &at).await;
+        let idempotency = repeatable.map(|(key, fingerprint)| (key, caller.project, fingerprint));
+        let (accepted, new_events) = match (prepared, &idempotency) {
+            (Ok(prepared), _) => prepared,
+            // What was accepted once is answered the same, even if it would not be accepted any more.
+            (Err(error), Some((key, project, fingerprint))) => {
+                return match self.store.answered(caller.space, *project, key).await? {
+                    Some((same, events)) if same == *fingerprint => Ok(Published { events, replayed: true }),
+                    _ => Err(error),
+                };
             }
-            let new = self.prepare(caller, publish, now, &at(index))?;
-            accepted.push(AcceptedEvent::of(&new));
-            new_events.push(new);
-        }
-        let idempotency = repeatable.map(|(key, fingerprint)| Idempotency {
+            (Err(error), None) => return Err(error),
+        };
+        let idempotency = idempotency.map(|(key, project, fingerprint)| Idempotency {
             key,
+            project,
             fingerprint,
-            expires_at: now.plus(IDEMPOTENCY_WINDOW),
+            expires_at: self.clock.now().plus(IDEMPOTENCY_WINDOW),
         });
         let accept = Accept { space: caller.space, events: new_events, idempotency };
         match self.store.accept(accept).await? {
@@ -92,7 +95,43 @@ impl Engine {
                 ErrorKind::Conflict,
                 format!("{}.id: an event with this id exists already", at(index)),
             )),
+            Acceptance::SessionOfAnotherProject(index) => {
+                let location = format!("{}.session_id", at(index));
+                Err(Error::field(location, "must be a session of the event's project, or of none"))
+            }
         }
+    }
+
+    /// Checks and matches events.
+    async fn prepare_all(
+        &self,
+        caller: &Caller,
+        events: Vec<Publish>,
+        at: &(impl Fn(usize) -> Cow<'static, str> + Send + Sync),
+    ) -> Result<(Vec<AcceptedEvent>, Vec<NewEvent>)> {
+        let now = self.clock.now();
+        let mut accepted = Vec::with_capacity(events.len());
+        let mut deliveries = 0;
+        let mut new_events = Vec::with_capacity(events.len());
+        let mut checked_project = None;
+        for (index, publish) in events.into_iter().enumerate() {
+            if publish.project.is_some() && publish.project != checked_project {
+                self.check_project(caller, publish.project, &at(index)).await?;
+                checked_project = publish.project;
+            }
+            let new = self.prepare(caller, publish, now, &at(index))?;
+            deliveries += new.deliveries.len();
+            if deliveries > DELIVERIES_PER_PUBLISH_MAX {
+                let limit = DELIVERIES_PER_PUBLISH_MAX;
+                return Err(Error::field(
+                    "body.events",
+                    format!("would make more than {limit} deliveries at once"),
+                ));
+            }
+            accepted.push(AcceptedEvent::of(&new));
+            new_events.push(new);
+        }
+        Ok((accepted, new_events))
     }
 
     async fn check_project(&self, caller: &Caller, project: Option<ProjectId>, at: &str) -> Result<()> {
@@ -125,33 +164,49 @@ impl Engine {
             occurred_at: publish.occurred_at,
             created_at: now,
         };
-        let mut parsed = None;
+        let mut parsed = Parsed::new(&event.payload);
         if let Some(schema) = self.catalogue.schema(caller.space, &event.event_type) {
-            let payload = parsed.get_or_insert_with(|| parse(&event.payload));
-            check_schema(&schema, payload, at)?;
+            check_schema(&schema, parsed.value(at)?, at)?;
         }
-        let deliveries = self
-            .registry
-            .matching(&event)
-            .into_iter()
-            .filter(|target| match &target.endpoint.settings.filter {
-                Some(filter) => filter.matches(parsed.get_or_insert_with(|| parse(&event.payload))),
-                None => true,
-            })
-            .map(|target| NewDelivery {
+        let mut deliveries = Vec::new();
+        for target in self.registry.matching(&event) {
+            if let Some(filter) = &target.endpoint.settings.filter
+                && !filter.matches(parsed.value(at)?)
+            {
+                continue;
+            }
+            deliveries.push(NewDelivery {
                 id: DeliveryId::from_u128(self.ids.next_at(now)),
                 endpoint: target.endpoint.id,
                 order_key: order_key(&target, &event),
-            })
-            .collect();
+            });
+        }
         Ok(NewEvent { event: Arc::new(event), deliveries })
     }
 }
 
-/// A payload as a value. Surfaces hand over JSON only; a number too large for a float is its one way to fail,
-/// and such a payload satisfies no condition.
-pub(crate) fn parse(payload: &[u8]) -> Value {
-    serde_json::from_slice(payload).unwrap_or(Value::Null)
+/// A payload as a value, parsed when something first asks for it: most events are never parsed here.
+struct Parsed<'a> {
+    payload: &'a [u8],
+    value: Option<Value>,
+}
+
+impl<'a> Parsed<'a> {
+    fn new(payload: &'a [u8]) -> Self {
+        Self { payload, value: None }
+    }
+
+    /// Fails for the little that is JSON and yet no value: numbers beyond a float's range, lone surrogates.
+    fn value(&mut self, at: &str) -> Result<&Value> {
+        if self.value.is_none() {
+            let value = serde_json::from_slice(self.payload).map_err(|error| {
+                let message = format!("can not be checked against a schema or filter: {error}");
+                Error::field(format!("{at}.payload"), message)
+            })?;
+            self.value = Some(value);
+        }
+        Ok(self.value.get_or_insert(Value::Null))
+    }
 }
 
 fn order_key(target: &Target, event: &Event) -> Option<Arc<str>> {
@@ -168,14 +223,9 @@ fn order_key(target: &Target, event: &Event) -> Option<Arc<str>> {
 }
 
 fn check_schema(schema: &jsonschema::Validator, payload: &Value, at: &str) -> Result<()> {
-    const REPORTED_MAX: usize = 10;
-    let fields: Vec<FieldError> = schema
-        .iter_errors(payload)
-        .take(REPORTED_MAX)
-        .map(|error| {
-            let path = error.instance_path().to_string();
-            FieldError::new(format!("{at}.payload{}", path.replace('/', ".")), error.masked())
-        })
-        .collect();
-    if fields.is_empty() { Ok(()) } else { Err(Error::invalid(fields)) }
+    // The first violation only: finding them all can cost as much as the payload is long, for each rule.
+    schema.validate(payload).map_err(|error| {
+        let path = error.instance_path().to_string().replace('/', ".");
+        Error::field(format!("{at}.payload{path}"), error.masked())
+    })
 }

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use crate::Engine;
 use crate::caller::Caller;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 
 /// Events read from the store at a time.
 const SLICE: usize = 100;
@@ -41,10 +41,19 @@ impl Engine {
 }
 
 impl EventStream {
+    /// Refuses to go on once the key that opened the stream is gone.
+    pub async fn still_allowed(&self) -> Result<()> {
+        if self.engine.still_known(&self.caller).await? {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unauthenticated, "the API key is not valid any more"))
+    }
+
     /// The next events, at least one; waits until there are some.
     pub async fn next(&mut self) -> Result<Vec<Event>> {
         loop {
             self.wake.mark_unchanged();
+            self.still_allowed().await?;
             let events = self.engine.store.events_after(self.caller.space, self.after, SLICE).await?;
             if let Some(last) = events.last() {
                 self.after = last.id;

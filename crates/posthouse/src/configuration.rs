@@ -239,6 +239,7 @@ impl Config {
         let count = |n: NonZeroU32| usize::try_from(n.get()).unwrap_or(usize::MAX);
         Options {
             https_only: self.https_only,
+            http_to_loopback: self.allow_private_targets,
             key_limit: KeyLimit {
                 per_second: self.requests_per_second_per_key,
                 burst: self.request_burst_per_key,

@@ -11,9 +11,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use parking_lot::Mutex;
-use posthouse_engine::{Clock as _, SystemClock};
+use posthouse_engine::{Caller, Clock as _, Engine, SystemClock};
 use posthouse_sign::standard::{STANDARD_TOLERANCE_S, StandardRequest, StandardVerifier, verify};
-use posthouse_types::{SecretText, Timestamp};
+use posthouse_types::{EndpointId, Timestamp};
 use tokio::sync::watch;
 
 /// Arrivals kept, newest first.
@@ -28,7 +28,8 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct Inner {
-    verifier: Option<StandardVerifier>,
+    /// Whose secret to check with; asked for at each arrival, since it may be rotated.
+    endpoint: Option<(Arc<Engine>, Caller, EndpointId)>,
     arrivals: VecDeque<Arrival>,
 }
 
@@ -48,9 +49,16 @@ impl Inbox {
         Arc::new(Self { inner: Mutex::default(), count: watch::Sender::new(0) })
     }
 
-    /// Checks signatures with this secret from now on.
-    pub(crate) fn verify_with(&self, secret: &SecretText) {
-        self.inner.lock().verifier = StandardVerifier::parse(secret.expose()).ok();
+    /// Takes in what this endpoint's deliveries bring, from now on.
+    pub(crate) fn open(&self, engine: &Arc<Engine>, caller: &Caller, endpoint: EndpointId) {
+        self.inner.lock().endpoint = Some((Arc::clone(engine), caller.clone(), endpoint));
+    }
+
+    /// The secret that signs now; `None` until the inbox is open.
+    async fn verifier(&self) -> Option<StandardVerifier> {
+        let (engine, caller, endpoint) = self.inner.lock().endpoint.clone()?;
+        let secret = engine.endpoint_secret(&caller, endpoint).await.ok()?;
+        StandardVerifier::parse(secret.expose()).ok()
     }
 
     /// Waits for the arrival of this event.
@@ -76,19 +84,16 @@ impl Inbox {
 async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let now = SystemClock.now();
     let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let mut inner = inbox.inner.lock();
-    let wrong = match &inner.verifier {
-        None => Some("no secret is known yet".to_owned()),
-        Some(verifier) => {
-            let request = StandardRequest {
-                message_id: header("webhook-id"),
-                timestamp: header("webhook-timestamp"),
-                signatures: header("webhook-signature"),
-                body: &body,
-            };
-            verify(&[verifier], &request, now.as_seconds(), STANDARD_TOLERANCE_S).err().map(|e| e.to_string())
-        }
+    // What comes before the start is over is tried again.
+    let Some(verifier) = inbox.verifier().await else { return StatusCode::SERVICE_UNAVAILABLE };
+    let request = StandardRequest {
+        message_id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signatures: header("webhook-signature"),
+        body: &body,
     };
+    let verified = verify(&[&verifier], &request, now.as_seconds(), STANDARD_TOLERANCE_S);
+    let wrong = verified.err().map(|error| error.to_string());
     let arrival = Arrival {
         at: now,
         id: header("webhook-id").to_owned(),
@@ -100,9 +105,11 @@ async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Byte
         body: String::from_utf8_lossy(&body).into_owned(),
     };
     let status = if arrival.wrong.is_none() { StatusCode::NO_CONTENT } else { StatusCode::UNAUTHORIZED };
-    inner.arrivals.push_front(arrival);
-    inner.arrivals.truncate(KEPT_MAX);
-    drop(inner);
+    {
+        let mut inner = inbox.inner.lock();
+        inner.arrivals.push_front(arrival);
+        inner.arrivals.truncate(KEPT_MAX);
+    }
     inbox.count.send_modify(|count| *count += 1);
     status
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::serve::ListenerExt as _;
-use posthouse_api::ApiOptions;
+use posthouse_api::{ApiOptions, ServeOptions};
 use posthouse_egress::Egress;
 use posthouse_engine::service::Services;
 use posthouse_engine::{Engine, Parts, SystemClock, Vault};
@@ -20,6 +19,9 @@ use crate::configuration::Config;
 use crate::error::Error;
 use crate::master_key;
 
+/// At the end, the requests in progress have no longer than this.
+const REQUESTS_GRACE_MAX: Duration = Duration::from_secs(5);
+
 /// A server that serves.
 pub(crate) struct Server {
     pub(crate) engine: Arc<Engine>,
@@ -27,7 +29,7 @@ pub(crate) struct Server {
     pub(crate) store: Arc<dyn Store>,
     services: Services,
     stop: watch::Sender<bool>,
-    http: JoinHandle<std::io::Result<()>>,
+    http: JoinHandle<()>,
     grace: Duration,
 }
 
@@ -50,30 +52,26 @@ impl Server {
         let listener = TcpListener::bind(config.listen).await.map_err(|e| Error::Listen(config.listen, e))?;
         let address = listener.local_addr().map_err(|error| Error::Listen(config.listen, error))?;
         let request_timeout = Duration::from_secs(u64::from(config.request_timeout_seconds.get()));
+        let grace = Duration::from_secs(config.shutdown_grace_seconds.into());
+        let (stop, stopped) = watch::channel(false);
         let api = posthouse_api::router(
             Arc::clone(&engine),
             ApiOptions { request_timeout, ..ApiOptions::default() },
+            stopped.clone(),
         );
         let router = more(&engine).merge(api);
-        let (stop, mut stopped) = watch::channel(false);
-        // Answers are small and written whole: waiting to fill a segment would only delay them.
-        let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
-        let serving = axum::serve(listener, router).with_graceful_shutdown(async move {
-            stopped.changed().await.ok();
-        });
-        let http = tokio::spawn(serving.into_future());
+        // The rest of the time is for deliveries.
+        let options = ServeOptions { grace: grace.min(REQUESTS_GRACE_MAX), ..ServeOptions::default() };
+        let http = tokio::spawn(posthouse_api::serve(listener, router, stopped, options));
         let services = Services::start(&engine);
-        let grace = Duration::from_secs(config.shutdown_grace_seconds.into());
         Ok(Self { engine, address, store, services, stop, http, grace })
     }
 
     /// Stops listening, lets requests and attempts in flight end, writes out the store.
     pub(crate) async fn stop(self) -> Result<(), Error> {
         self.stop.send_replace(true);
-        // Live streams never end by themselves; deliveries get the time instead.
-        let requests = self.grace.min(Duration::from_secs(5));
-        if tokio::time::timeout(requests, self.http).await.is_err() {
-            tracing::info!("connections still open after {requests:?} were closed");
+        if let Err(error) = self.http.await {
+            tracing::error!("serving HTTP failed: {error}");
         }
         self.services.stop(self.grace).await;
         self.store.close().await?;

@@ -23,13 +23,14 @@ CREATE TABLE keys (
     hint         TEXT    NOT NULL,
     created_at   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX keys_tenant ON keys (tenant, id);
+CREATE INDEX keys_tenant ON keys (tenant, id, environment);
 
 CREATE TABLE projects (
-    id         BLOB    NOT NULL PRIMARY KEY,
+    id         BLOB    NOT NULL,
     space      INTEGER NOT NULL,
     name       TEXT    NOT NULL,
-    created_at INTEGER NOT NULL
+    created_at INTEGER NOT NULL,
+    PRIMARY KEY (space, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX projects_space ON projects (space, created_at, id);
 
@@ -135,13 +136,15 @@ CREATE TABLE attempts (
     response_body    BLOB    NOT NULL
 ) STRICT;
 
+-- `project` is empty where the caller is not limited to one: a NULL would never equal itself.
 CREATE TABLE idempotency (
     space       INTEGER NOT NULL,
+    project     BLOB    NOT NULL,
     key         TEXT    NOT NULL,
     fingerprint BLOB    NOT NULL,
     answer      TEXT    NOT NULL,
     expires_at  INTEGER NOT NULL,
-    PRIMARY KEY (space, key)
+    PRIMARY KEY (space, project, key)
 ) STRICT;
 CREATE INDEX idempotency_expires ON idempotency (expires_at);
 

@@ -1,6 +1,6 @@
 //! Projects, sessions and event types as rows.
 
-use posthouse_store::{Constraint, EventTypeRecord, ProjectRecord, SessionRecord, StoreError};
+use posthouse_store::{Constraint, Counts, EventTypeRecord, ProjectRecord, SessionRecord, StoreError};
 use posthouse_types::{EventType, Page, PageRequest, ProjectId, SessionId, Space, Timestamp};
 use rusqlite::Row;
 
@@ -8,6 +8,7 @@ use crate::fault::{Done, Fault};
 use crate::lists::limit;
 use crate::reader::Reading;
 use crate::rows::{self, Cells};
+use crate::spaces::environment_code;
 use crate::work::Work;
 
 fn empty<T, K>() -> Page<T, K> {
@@ -28,25 +29,24 @@ fn project_row(row: &Row<'_>, space: Space) -> Done<ProjectRecord> {
 
 /// Stores a new project.
 pub(crate) fn insert_project(work: &mut Work<'_>, project: &ProjectRecord) -> Done<()> {
-    let taken = work
-        .connection
-        .prepare_cached("SELECT 1 FROM projects WHERE id = ?1")?
-        .exists([project.id.to_bytes()])?;
-    if taken {
-        return Err(Fault::Refused(StoreError::Conflict(Constraint::ProjectId)));
-    }
     let space = work.space(project.space)?;
-    work.connection
-        .prepare_cached(&format!("INSERT INTO projects ({PROJECT_COLUMNS}) VALUES (?1, ?2, ?3, ?4)"))?
+    let inserted = work
+        .connection
+        .prepare_cached(&format!(
+            "INSERT OR IGNORE INTO projects ({PROJECT_COLUMNS}) VALUES (?1, ?2, ?3, ?4)"
+        ))?
         .execute((project.id.to_bytes(), space, project.name.as_str(), project.created_at.as_millis()))?;
-    Ok(())
+    match inserted {
+        0 => Err(Fault::Refused(StoreError::Conflict(Constraint::ProjectId))),
+        _ => Ok(()),
+    }
 }
 
 /// One project.
 pub(crate) fn project(reading: &Reading, space: Space, id: ProjectId) -> Done<Option<ProjectRecord>> {
     let Some(number) = reading.space(space)? else { return Ok(None) };
-    let sql = format!("SELECT {PROJECT_COLUMNS} FROM projects WHERE id = ?1 AND space = ?2");
-    rows::first(&mut *reading.connection().prepare_cached(&sql)?, (id.to_bytes(), number), |row| {
+    let sql = format!("SELECT {PROJECT_COLUMNS} FROM projects WHERE space = ?1 AND id = ?2");
+    rows::first(&mut *reading.connection().prepare_cached(&sql)?, (number, id.to_bytes()), |row| {
         project_row(row, space)
     })
 }
@@ -184,29 +184,57 @@ fn event_type_row(row: &Row<'_>, space: Space) -> Done<EventTypeRecord> {
     })
 }
 
-/// Stores an event type, replacing one of that name.
-pub(crate) fn put_event_type(work: &mut Work<'_>, record: &EventTypeRecord) -> Done<()> {
+/// Stores an event type, replacing one of that name; the answer is as stored.
+pub(crate) fn put_event_type(work: &mut Work<'_>, record: &EventTypeRecord) -> Done<EventTypeRecord> {
     let space = work.space(record.space)?;
-    work.connection
-        .prepare_cached(&format!(
-            "INSERT INTO event_types ({EVENT_TYPE_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
-             ON CONFLICT (space, name) DO UPDATE SET description = ?3, schema = ?4, updated_at = ?6"
-        ))?
-        .execute((
-            record.event_type.as_str(),
-            space,
-            &record.description,
-            record.schema.as_ref().map(rows::to_json),
-            record.created_at.as_millis(),
-            record.updated_at.as_millis(),
-        ))?;
-    Ok(())
+    let created_at = work
+        .connection
+        .prepare_cached(
+            "INSERT INTO event_types (name, space, description, schema, created_at, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+             ON CONFLICT (space, name) DO UPDATE SET description = ?3, schema = ?4, updated_at = ?6
+             RETURNING created_at",
+        )?
+        .query_row(
+            (
+                record.event_type.as_str(),
+                space,
+                &record.description,
+                record.schema.as_ref().map(rows::to_json),
+                record.created_at.as_millis(),
+                record.updated_at.as_millis(),
+            ),
+            |row| row.get(0),
+        )?;
+    Ok(EventTypeRecord { created_at: Timestamp::from_millis(created_at), ..record.clone() })
 }
 
-/// Every event type of every space, by name.
+/// How many things a space holds: each counted along an index.
+pub(crate) fn counts(reading: &Reading, space: Space) -> Done<Counts> {
+    let number = reading.space(space)?;
+    let mut statement = reading.connection().prepare_cached(
+        "SELECT (SELECT count(*) FROM endpoints INDEXED BY endpoints_space WHERE space = ?1 AND deleted = 0),
+                (SELECT count(*) FROM projects INDEXED BY projects_space WHERE space = ?1),
+                (SELECT count(*) FROM event_types WHERE space = ?1),
+                (SELECT count(*) FROM keys INDEXED BY keys_tenant WHERE tenant = ?2 AND environment = ?3)",
+    )?;
+    let params = (number, space.tenant.to_bytes(), environment_code(space.environment));
+    let counts = rows::first(&mut statement, params, |row| {
+        let cells = Cells::new("spaces", row);
+        Ok(Counts {
+            endpoints: cells.number(0, "endpoints")?,
+            projects: cells.number(1, "projects")?,
+            event_types: cells.number(2, "event_types")?,
+            keys: cells.number(3, "keys")?,
+        })
+    })?;
+    Ok(counts.unwrap_or_default())
+}
+
+/// Every event type of every space that can be read, by name.
 pub(crate) fn all_event_types(reading: &Reading) -> Done<Vec<EventTypeRecord>> {
     let sql = format!("SELECT {EVENT_TYPE_COLUMNS} FROM event_types ORDER BY name, space");
-    rows::collect(&mut *reading.connection().prepare_cached(&sql)?, [], |row| {
+    rows::readable(&mut *reading.connection().prepare_cached(&sql)?, [], usize::MAX, |row| {
         let number = Cells::new("event_types", row).get(1, "space")?;
         event_type_row(row, reading.space_of(number)?)
     })

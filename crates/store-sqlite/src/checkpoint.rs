@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use crate::connect;
+use crate::{Role, connect};
 
 /// Growth of the log, in pages of 4 KiB, after which it is moved: 16 MiB.
 const PAGES_STEP: u64 = 4096;
@@ -28,13 +28,14 @@ pub(crate) struct Checkpointer {
     /// Pages in the log when a checkpoint was last asked for.
     asked_at: AtomicU64,
     busy: Arc<AtomicBool>,
+    role: Role,
     ask: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Checkpointer {
     /// Starts the thread and has the writer's connection report the length of the log.
-    pub(crate) fn start(writer: &mut Connection, dir: &Path) -> rusqlite::Result<Self> {
+    pub(crate) fn start(writer: &mut Connection, dir: &Path, role: Role) -> rusqlite::Result<Self> {
         let pages = Arc::new(AtomicU64::new(0));
         let reported = pages.clone();
         writer.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, count: i32| {
@@ -51,7 +52,7 @@ impl Checkpointer {
                 .spawn(move || run(&connection, &asked, &busy))
                 .ok()
         };
-        Ok(Self { pages, asked_at: AtomicU64::new(0), busy, ask: Some(ask), thread })
+        Ok(Self { pages, asked_at: AtomicU64::new(0), busy, role, ask: Some(ask), thread })
     }
 
     /// Called by the writer after each commit.
@@ -74,14 +75,16 @@ impl Checkpointer {
         } else if pages >= PAGES_PAUSE {
             report(checkpoint(writer, "PASSIVE"));
         } else if let Some(ask) = &self.ask {
-            // The channel has room, since the thread is not busy; when the thread is gone, the writer alone
-            // checkpoints.
-            let asked = ask.try_send(()).is_ok();
-            self.busy.store(asked, Ordering::Release);
+            // Said before it is asked: the thread may be done before `try_send` returns. The channel has room,
+            // since the thread is not busy; when the thread is gone, the writer alone checkpoints.
+            self.busy.store(true, Ordering::Release);
+            if ask.try_send(()).is_err() {
+                self.busy.store(false, Ordering::Release);
+            }
         }
     }
 
-    /// Stops the thread and leaves an empty log behind.
+    /// Stops the thread. A server leaves an empty log behind; a command may be beside one, and leaves it alone.
     pub(crate) fn finish(mut self, writer: &Connection) {
         drop(self.ask.take());
         if let Some(thread) = self.thread.take()
@@ -89,7 +92,9 @@ impl Checkpointer {
         {
             tracing::error!("the checkpoint thread panicked");
         }
-        report(writer.busy_timeout(WAIT_FOR_READERS).and_then(|()| checkpoint(writer, "TRUNCATE")));
+        if self.role == Role::Server {
+            report(writer.busy_timeout(WAIT_FOR_READERS).and_then(|()| checkpoint(writer, "TRUNCATE")));
+        }
     }
 }
 

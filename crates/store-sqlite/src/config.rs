@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use posthouse_store::{
-    Config, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, Result, SessionRecord, Tenant,
+    Config, Counts, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, Result, SessionRecord, Tenant,
 };
 use posthouse_types::{
     EndpointId, EventType, KeyId, Page, PageRequest, ProjectId, SessionId, Space, TenantId, Timestamp,
@@ -17,7 +17,7 @@ impl Config for SqliteStore {
     }
 
     async fn tenants(&self) -> Result<Vec<Tenant>> {
-        self.readers.read(tenants::all).await
+        self.readers.lists.read(tenants::all).await
     }
 
     async fn insert_key(&self, key: KeyRecord) -> Result<()> {
@@ -26,15 +26,19 @@ impl Config for SqliteStore {
 
     async fn key_by_digest(&self, digest: &[u8; 32]) -> Result<Option<KeyRecord>> {
         let digest = *digest;
-        self.readers.read(move |reading| tenants::key_by_digest(reading, &digest)).await
+        self.readers.points.read(move |reading| tenants::key_by_digest(reading, &digest)).await
     }
 
     async fn keys(&self, tenant: TenantId, page: PageRequest<KeyId>) -> Result<Page<KeyRecord, KeyId>> {
-        self.readers.read(move |reading| tenants::keys(reading, tenant, &page)).await
+        self.readers.lists.read(move |reading| tenants::keys(reading, tenant, &page)).await
     }
 
     async fn delete_key(&self, tenant: TenantId, id: KeyId) -> Result<Option<KeyRecord>> {
         self.writer.write(move |work| tenants::delete_key(work, tenant, id)).await
+    }
+
+    async fn counts(&self, space: Space) -> Result<Counts> {
+        self.readers.points.read(move |reading| catalogue::counts(reading, space)).await
     }
 
     async fn insert_project(&self, project: ProjectRecord) -> Result<()> {
@@ -42,7 +46,7 @@ impl Config for SqliteStore {
     }
 
     async fn project(&self, space: Space, id: ProjectId) -> Result<Option<ProjectRecord>> {
-        self.readers.read(move |reading| catalogue::project(reading, space, id)).await
+        self.readers.points.read(move |reading| catalogue::project(reading, space, id)).await
     }
 
     async fn projects(
@@ -50,7 +54,7 @@ impl Config for SqliteStore {
         space: Space,
         page: PageRequest<(Timestamp, ProjectId)>,
     ) -> Result<Page<ProjectRecord, (Timestamp, ProjectId)>> {
-        self.readers.read(move |reading| catalogue::projects(reading, space, &page)).await
+        self.readers.lists.read(move |reading| catalogue::projects(reading, space, &page)).await
     }
 
     async fn insert_session(&self, session: SessionRecord) -> Result<()> {
@@ -59,7 +63,7 @@ impl Config for SqliteStore {
 
     async fn session(&self, space: Space, id: &SessionId) -> Result<Option<SessionRecord>> {
         let id = id.clone();
-        self.readers.read(move |reading| catalogue::session(reading, space, &id)).await
+        self.readers.points.read(move |reading| catalogue::session(reading, space, &id)).await
     }
 
     async fn sessions(
@@ -68,7 +72,7 @@ impl Config for SqliteStore {
         project: Option<ProjectId>,
         page: PageRequest<(Timestamp, SessionId)>,
     ) -> Result<Page<SessionRecord, (Timestamp, SessionId)>> {
-        self.readers.read(move |reading| catalogue::sessions(reading, space, project, &page)).await
+        self.readers.lists.read(move |reading| catalogue::sessions(reading, space, project, &page)).await
     }
 
     async fn update_session(&self, session: SessionRecord) -> Result<bool> {
@@ -85,7 +89,7 @@ impl Config for SqliteStore {
     }
 
     async fn endpoint(&self, space: Space, id: EndpointId) -> Result<Option<EndpointRecord>> {
-        self.readers.read(move |reading| endpoints::read(reading, space, id)).await
+        self.readers.points.read(move |reading| endpoints::read(reading, space, id)).await
     }
 
     async fn endpoints(
@@ -93,11 +97,11 @@ impl Config for SqliteStore {
         space: Space,
         page: PageRequest<EndpointId>,
     ) -> Result<Page<EndpointRecord, EndpointId>> {
-        self.readers.read(move |reading| endpoints::list(reading, space, &page)).await
+        self.readers.lists.read(move |reading| endpoints::list(reading, space, &page)).await
     }
 
     async fn all_endpoints(&self) -> Result<Vec<EndpointRecord>> {
-        self.readers.read(endpoints::all).await
+        self.readers.lists.read(endpoints::all).await
     }
 
     async fn update_endpoint(
@@ -112,12 +116,12 @@ impl Config for SqliteStore {
         self.writer.write(move |work| endpoints::delete(work, space, id)).await
     }
 
-    async fn put_event_type(&self, event_type: EventTypeRecord) -> Result<()> {
+    async fn put_event_type(&self, event_type: EventTypeRecord) -> Result<EventTypeRecord> {
         self.writer.write(move |work| catalogue::put_event_type(work, &event_type)).await
     }
 
     async fn all_event_types(&self) -> Result<Vec<EventTypeRecord>> {
-        self.readers.read(catalogue::all_event_types).await
+        self.readers.lists.read(catalogue::all_event_types).await
     }
 
     async fn event_types(
@@ -125,6 +129,6 @@ impl Config for SqliteStore {
         space: Space,
         page: PageRequest<EventType>,
     ) -> Result<Page<EventTypeRecord, EventType>> {
-        self.readers.read(move |reading| catalogue::event_types(reading, space, &page)).await
+        self.readers.lists.read(move |reading| catalogue::event_types(reading, space, &page)).await
     }
 }

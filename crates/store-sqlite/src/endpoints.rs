@@ -98,10 +98,10 @@ pub(crate) fn list(
     Ok(Page::from_rows(items, page.limit, |record| record.endpoint.id))
 }
 
-/// Every endpoint of every space.
+/// Every endpoint of every space that can be read.
 pub(crate) fn all(reading: &Reading) -> Done<Vec<EndpointRecord>> {
     let sql = format!("SELECT {COLUMNS} FROM endpoints WHERE deleted = 0");
-    rows::collect(&mut *reading.connection().prepare_cached(&sql)?, [], |row| {
+    rows::readable(&mut *reading.connection().prepare_cached(&sql)?, [], usize::MAX, |row| {
         let number = Cells::new("endpoints", row).get(1, "space")?;
         endpoint(row, reading.space_of(number)?)
     })

@@ -29,6 +29,17 @@ impl Fault {
     }
 }
 
+/// `None`, and an error in the log, for what can not be read back: one bad row must not hold up the others.
+pub(crate) fn unless_corrupt<T>(done: Done<T>) -> Done<Option<T>> {
+    match done {
+        Err(Fault::Failed(error @ StoreError::Corrupt { .. })) => {
+            tracing::error!(%error, "it is passed over");
+            Ok(None)
+        }
+        done => done.map(Some),
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
         Self::Failed(store_error(&error))

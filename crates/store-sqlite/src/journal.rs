@@ -1,13 +1,15 @@
 //! Accepting events, and reading back what became of them.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use posthouse_store::{
-    Accept, Acceptance, AcceptedEvent, Claimed, DeliveryFilter, Journal, NewDelivery, NewEvent, Result,
+    Accept, Acceptance, AcceptedEvent, Claimed, DeliveryFilter, EventFilter, Idempotency, Journal,
+    NewDelivery, NewEvent, Result,
 };
 use posthouse_types::{
-    Attempt, Delivery, DeliveryId, Event, EventId, EventRef, EventType, ExternalId, OrderingKey, Page,
+    Attempt, Delivery, DeliveryId, Event, EventId, EventRef, ExternalId, IdempotencyKey, OrderingKey, Page,
     PageRequest, ProjectId, SessionId, Space, Timestamp,
 };
 
@@ -39,28 +41,39 @@ impl Journal for SqliteStore {
 
     async fn event(&self, space: Space, event: &EventRef) -> Result<Option<Event>> {
         let event = event.clone();
-        self.readers.read(move |reading| lists::event(reading, space, &event)).await
+        self.readers.points.read(move |reading| lists::event(reading, space, &event)).await
     }
 
     async fn events(
         &self,
         space: Space,
-        event_type: Option<EventType>,
+        filter: EventFilter,
         page: PageRequest<EventId>,
     ) -> Result<Page<Event, EventId>> {
-        self.readers.read(move |reading| lists::events(reading, space, event_type.as_ref(), &page)).await
+        self.readers.lists.read(move |reading| lists::events(reading, space, &filter, &page)).await
+    }
+
+    async fn answered(
+        &self,
+        space: Space,
+        project: Option<ProjectId>,
+        key: &IdempotencyKey,
+    ) -> Result<Option<([u8; 32], Vec<AcceptedEvent>)>> {
+        let key = key.clone();
+        self.readers.points.read(move |reading| lists::answered(reading, space, project, &key)).await
     }
 
     async fn events_after(&self, space: Space, after: EventId, limit: usize) -> Result<Vec<Event>> {
-        self.readers.read(move |reading| lists::events_after(reading, space, after, limit)).await
+        self.readers.lists.read(move |reading| lists::events_after(reading, space, after, limit)).await
     }
 
     async fn last_event(&self, space: Space) -> Result<Option<EventId>> {
-        self.readers.read(move |reading| lists::last_event(reading, space)).await
+        self.readers.points.read(move |reading| lists::last_event(reading, space)).await
     }
 
     async fn delivery(&self, space: Space, id: DeliveryId) -> Result<Option<Delivery>> {
         self.readers
+            .points
             .read(move |reading| match reading.space(space)? {
                 Some(number) => lists::delivery(reading.connection(), number, id),
                 None => Ok(None),
@@ -74,11 +87,11 @@ impl Journal for SqliteStore {
         filter: DeliveryFilter,
         page: PageRequest<DeliveryId>,
     ) -> Result<Page<Delivery, DeliveryId>> {
-        self.readers.read(move |reading| lists::deliveries(reading, space, &filter, &page)).await
+        self.readers.lists.read(move |reading| lists::deliveries(reading, space, &filter, &page)).await
     }
 
     async fn attempts(&self, space: Space, id: DeliveryId) -> Result<Option<Vec<Attempt>>> {
-        self.readers.read(move |reading| lists::attempts(reading, space, id)).await
+        self.readers.points.read(move |reading| lists::attempts(reading, space, id)).await
     }
 }
 
@@ -91,6 +104,9 @@ fn write_accept(work: &mut Work<'_>, accept: &Accept, answer: Option<&str>) -> D
     if let Some(index) = taken_id(work, space, &accept.events)? {
         return Ok(Acceptance::DuplicateId(index));
     }
+    if let Some(index) = foreign_session(work, space, &accept.events)? {
+        return Ok(Acceptance::SessionOfAnotherProject(index));
+    }
     for new in &accept.events {
         let seq = insert_event(work, space, &new.event)?;
         for delivery in &new.deliveries {
@@ -98,21 +114,27 @@ fn write_accept(work: &mut Work<'_>, accept: &Accept, answer: Option<&str>) -> D
         }
     }
     if let (Some(idempotency), Some(answer)) = (&accept.idempotency, answer) {
-        work.connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO idempotency (space, key, fingerprint, answer, expires_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute((
-                space,
-                idempotency.key.as_str(),
-                idempotency.fingerprint,
-                answer,
-                idempotency.expires_at.as_millis(),
-            ))?;
+        remember(work, space, idempotency, answer)?;
     }
     work.effects.wake_events |= !accept.events.is_empty();
     Ok(Acceptance::New)
+}
+
+fn remember(work: &Work<'_>, space: i64, idempotency: &Idempotency, answer: &str) -> Done<()> {
+    work.connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO idempotency (space, project, key, fingerprint, answer, expires_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            space,
+            rows::project_code(idempotency.project),
+            idempotency.key.as_str(),
+            idempotency.fingerprint,
+            answer,
+            idempotency.expires_at.as_millis(),
+        ))?;
+    Ok(())
 }
 
 /// What a repeated idempotency key is answered with.
@@ -121,9 +143,11 @@ fn earlier_answer(work: &Work<'_>, space: i64, accept: &Accept) -> Done<Option<A
     // An accept names no present; its first event was made in it.
     let now = accept.events.first().map_or(Timestamp::from_millis(i64::MIN), |new| new.event.created_at);
     let mut statement = work.connection.prepare_cached(
-        "SELECT key, fingerprint, answer FROM idempotency WHERE space = ?1 AND key = ?2 AND expires_at > ?3",
+        "SELECT key, fingerprint, answer FROM idempotency
+         WHERE space = ?1 AND project = ?2 AND key = ?3 AND expires_at > ?4",
     )?;
-    rows::first(&mut statement, (space, idempotency.key.as_str(), now.as_millis()), |row| {
+    let project = rows::project_code(idempotency.project);
+    rows::first(&mut statement, (space, project, idempotency.key.as_str(), now.as_millis()), |row| {
         let cells = Cells::new("idempotency", row);
         if cells.get::<Vec<u8>>(1, "fingerprint")? == idempotency.fingerprint {
             Ok(Acceptance::Replayed(cells.json(2, "answer")?))
@@ -147,6 +171,38 @@ fn taken_id(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Option<usi
         }
     }
     Ok(None)
+}
+
+/// The first event with a project whose session belongs to another: as stored, or as an event before it
+/// registers it.
+fn foreign_session(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Option<usize>> {
+    if events.iter().all(|new| new.event.session.is_none() || new.event.project.is_none()) {
+        return Ok(None);
+    }
+    let mut projects = HashMap::new();
+    for (index, new) in events.iter().enumerate() {
+        let Some(session) = &new.event.session else { continue };
+        let owner = match projects.entry(session) {
+            Entry::Occupied(known) => *known.get(),
+            Entry::Vacant(unknown) => {
+                let stored = project_of_session(work, space, session)?;
+                *unknown.insert(stored.unwrap_or(new.event.project))
+            }
+        };
+        if owner.zip(new.event.project).is_some_and(|(owner, own)| owner != own) {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
+}
+
+/// The project of a session, if it has one; `None` when it is not registered.
+fn project_of_session(work: &Work<'_>, space: i64, session: &SessionId) -> Done<Option<Option<ProjectId>>> {
+    let mut statement =
+        work.connection.prepare_cached("SELECT id, project FROM sessions WHERE space = ?1 AND id = ?2")?;
+    rows::first(&mut statement, (space, session.as_str()), |row| {
+        Cells::new("sessions", row).id_or_none(1, "project", ProjectId::from_bytes)
+    })
 }
 
 fn insert_event(work: &mut Work<'_>, space: i64, event: &Event) -> Done<i64> {

@@ -8,12 +8,19 @@
 //! The writer tells of every commit by [`Lanes::apply`], after it. A refill reads from a snapshot while
 //! commits go on; what they change meanwhile is remembered (`touched`, `unloaded_since`) and wins.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
 
 use posthouse_store::{Claim, ClaimDue, Claimed};
 use posthouse_types::{DeliveryId, EndpointId, Timestamp};
 
 use crate::ids::{IdMap, IdSet};
+
+mod seats;
+#[cfg(test)]
+mod tests;
+
+use seats::{Seat, room};
 
 /// The order of deliveries within a lane.
 pub(crate) type Key = (Timestamp, DeliveryId);
@@ -45,10 +52,20 @@ const REFILL_LANES: usize = 256;
 const LOW_WATER: usize = 64;
 /// Payload that one claim hands out, unless a single event is larger.
 const CLAIM_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Payload read for a lane that a claim waits for, however little room there is.
+const REFILL_BYTES_MIN: usize = 256 * 1024;
+/// While common room is scarce, a lane may have this part of what it may have otherwise.
+const SCARCE: usize = 16;
+/// How long a deleted endpoint is remembered after the last sign of it: longer than an accept that has matched
+/// it can be on its way.
+const FORGET_DELETED_AFTER: Duration = Duration::from_secs(600);
 
 /// What a commit changed about the queue. Applied in the order of the fields, each in order.
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
+    /// Deleted endpoints of which nothing was pending. First, because what else the group brought may have come
+    /// after: a bound too many is found to be empty, one too few would never be looked at.
+    pub(crate) cancelled: Vec<EndpointId>,
     /// Settled, or due at another time: nobody holds them any more.
     pub(crate) settled: Vec<DeliveryId>,
     /// Pending, and requeued: a claimer keeps them, a window does not.
@@ -59,8 +76,6 @@ pub(crate) struct Effects {
     pub(crate) due: Vec<(EndpointId, Key)>,
     /// Endpoints that were deleted.
     pub(crate) deleted: Vec<EndpointId>,
-    /// Endpoints of which nothing is pending any more.
-    pub(crate) cancelled: Vec<EndpointId>,
 }
 
 /// A lane that needs a refill.
@@ -70,7 +85,9 @@ pub(crate) struct Want {
     pub(crate) endpoint: EndpointId,
     /// Deliveries wanted.
     pub(crate) rows: usize,
-    /// Of them, how many the claim itself may take at the most.
+    /// Payload wanted: reading ends with the event that reaches it.
+    pub(crate) bytes: usize,
+    /// How many deliveries the claim itself may take at the most.
     share: usize,
 }
 
@@ -87,12 +104,12 @@ pub(crate) struct Wants {
 struct Lane {
     /// Sorted by key.
     window: VecDeque<(Timestamp, Claimed)>,
+    /// Of payload in the window.
+    bytes: usize,
     unloaded: Option<Key>,
     /// The least key that became pending outside memory since the present refill began.
     unloaded_since: Option<Key>,
-    /// In the ring; otherwise its time, if any, is among the timers.
-    in_ring: bool,
-    timer: Option<Timestamp>,
+    seat: Seat,
     /// The claim that `taken` counts for.
     round: u64,
     taken: usize,
@@ -115,6 +132,8 @@ struct Held {
     endpoint: EndpointId,
     due: Timestamp,
     claimed: bool,
+    /// Since it was claimed.
+    requeued: bool,
 }
 
 /// The queue in memory.
@@ -127,7 +146,10 @@ pub(crate) struct Lanes {
     /// Lanes that may have something due, in the order in which they are asked.
     ring: VecDeque<EndpointId>,
     timers: BTreeSet<(Timestamp, EndpointId)>,
-    deleted: HashSet<EndpointId>,
+    /// Lanes without room, so that they cost claims next to nothing.
+    parked: IdSet<EndpointId>,
+    /// Deleted endpoints of which something may still come, and since when there was no sign of it.
+    deleted: IdMap<EndpointId, Option<Timestamp>>,
     entries: usize,
     bytes: usize,
     rounds: u64,
@@ -156,7 +178,7 @@ impl Lanes {
     /// Pending work of an endpoint that was there at the start.
     pub(crate) fn restore(&mut self, endpoint: EndpointId, key: Key, deleted: bool) {
         if deleted {
-            self.deleted.insert(endpoint);
+            self.deleted.insert(endpoint, None);
         }
         self.unload(endpoint, key);
     }
@@ -164,6 +186,7 @@ impl Lanes {
     /// Begins a claim.
     pub(crate) fn begin<'a>(&mut self, ask: &'a ClaimDue) -> Taking<'a> {
         self.rounds += 1;
+        self.unpark(ask);
         Taking { ask, claim: Claim::default(), round: self.rounds, bytes: 0, full: false }
     }
 
@@ -182,6 +205,7 @@ impl Lanes {
                     next_due = [next_due, due].into_iter().flatten().min();
                     passed.push(endpoint);
                 }
+                Step::Park => self.park(endpoint),
                 Step::Gone => self.place(endpoint),
             }
         }
@@ -191,18 +215,18 @@ impl Lanes {
         let open = taking.ask.limit - taking.claim.deliveries.len();
         self.measure(&mut wants.needed, open);
         self.measure(&mut wants.ahead, 0);
-        wants.ahead.retain(|want| want.rows > 0);
+        wants.ahead.retain(|want| want.rows > 0 && want.bytes > 0);
         let left = self.ring_next(taking.ask);
         self.ring.extend(passed);
-        let timer = self.timers.iter().find(|(_, endpoint)| room(taking.ask, *endpoint) > 0);
-        taking.claim.next_due = [next_due, left, timer.map(|timer| timer.0)].into_iter().flatten().min();
+        let timer = self.next_timer(taking.ask);
+        taking.claim.next_due = [next_due, left, timer].into_iter().flatten().min();
         wants
     }
 
     fn take_one(&mut self, endpoint: EndpointId, taking: &mut Taking<'_>, wants: &mut Wants) -> Step {
         let now = taking.ask.now;
         let share = room(taking.ask, endpoint);
-        let deleted = self.deleted.contains(&endpoint);
+        let deleted = self.deleted.contains_key(&endpoint);
         let Some(lane) = self.by_endpoint.get_mut(&endpoint).filter(|_| !deleted) else { return Step::Gone };
         if lane.round != taking.round {
             (lane.round, lane.taken) = (taking.round, 0);
@@ -213,14 +237,14 @@ impl Lanes {
             return Step::Gone;
         }
         if share == 0 {
-            return Step::Pass(None);
+            return Step::Park;
         }
         if lane.taken >= share {
             return Step::Pass(lane.next_due());
         }
         if unloaded.is_some_and(|unloaded| front.is_none_or(|front| unloaded < front)) {
             if wants.needed.len() < REFILL_LANES {
-                wants.needed.push(Want { endpoint, rows: 0, share: share - lane.taken });
+                wants.needed.push(Want { endpoint, rows: 0, bytes: 0, share: share - lane.taken });
             }
             return Step::Pass(lane.next_due());
         }
@@ -230,101 +254,70 @@ impl Lanes {
         let (_, claimed) = lane.window.pop_front().expect("a window with a front is not empty");
         lane.taken += 1;
         if unloaded.is_some() && lane.window.len() == LOW_WATER && wants.ahead.len() < REFILL_LANES {
-            wants.ahead.push(Want { endpoint, rows: 0, share: 0 });
+            wants.ahead.push(Want { endpoint, rows: 0, bytes: 0, share: 0 });
         }
+        let bytes = claimed.event.payload.len();
+        lane.bytes -= bytes;
         self.entries -= 1;
-        self.bytes -= claimed.event.payload.len();
-        taking.bytes += claimed.event.payload.len();
+        self.bytes -= bytes;
+        taking.bytes += bytes;
         taking.full = taking.bytes >= CLAIM_BYTES_MAX;
         self.held.get_mut(&claimed.id).expect("what is in a window is held").claimed = true;
         taking.claim.deliveries.push(claimed);
         Step::Again
     }
 
-    /// Says how many deliveries each lane reads: its part of what the claim still takes, or more when there is
-    /// room to read ahead.
+    /// Says how much each lane reads: its part of what the claim still takes, or more when there is room to read
+    /// ahead.
     fn measure(&self, wants: &mut [Want], open: usize) {
         let lanes = wants.len().max(1);
         let room =
             if self.bytes < self.bounds.bytes { self.bounds.entries.saturating_sub(self.entries) } else { 0 };
         let ahead = REFILL_ROWS.min(room / 2 / lanes).min(REFILL_BATCH_ROWS / lanes);
+        let bytes_ahead = self.bounds.bytes.saturating_sub(self.bytes) / 2 / lanes;
         for want in wants {
-            let in_lane = self.by_endpoint.get(&want.endpoint).map_or(0, |lane| lane.window.len());
+            let lane = self.by_endpoint.get(&want.endpoint);
+            let in_lane = lane.map_or(0, |lane| lane.window.len());
             let lane_room = self.bounds.lane_entries.saturating_sub(in_lane);
             want.rows = want.share.min(open.div_ceil(lanes)).max(ahead.min(lane_room));
+            let bytes_room = self.lane_bytes_max().saturating_sub(lane.map_or(0, |lane| lane.bytes));
+            let bytes_min = if want.share > 0 { REFILL_BYTES_MIN } else { 0 };
+            want.bytes = bytes_ahead.min(bytes_room).max(bytes_min);
         }
     }
 
-    /// Lanes whose time has come are asked in the next round.
-    fn ring_due(&mut self, now: Timestamp) {
-        while let Some((due, endpoint)) = self.timers.first().copied().filter(|timer| timer.0 <= now) {
-            self.timers.remove(&(due, endpoint));
-            let lane = self.by_endpoint.get_mut(&endpoint).expect("a timer has a lane");
-            lane.timer = None;
-            lane.in_ring = true;
-            self.ring.push_back(endpoint);
-        }
+    /// Deliveries that one lane may hold. The last half of the common room is for lanes with little in them: a
+    /// hung endpoint can not fill it.
+    fn lane_entries_max(&self) -> usize {
+        let scarce = self.entries >= self.bounds.entries / 2;
+        if scarce { self.bounds.lane_entries / SCARCE } else { self.bounds.lane_entries }
     }
 
-    /// The due time of what a full claim left in the ring: the first that is due will do.
-    fn ring_next(&self, ask: &ClaimDue) -> Option<Timestamp> {
-        let mut least: Option<Timestamp> = None;
-        for endpoint in &self.ring {
-            let lane = self.by_endpoint.get(endpoint).filter(|_| !self.deleted.contains(endpoint));
-            let due = lane.filter(|_| room(ask, *endpoint) > 0).and_then(Lane::next_due);
-            least = [least, due].into_iter().flatten().min();
-            if least.is_some_and(|least| least <= ask.now) {
-                break;
-            }
-        }
-        least
-    }
-
-    /// Puts a lane that is not in the ring where it belongs: among the timers, or away when it is empty.
-    fn place(&mut self, endpoint: EndpointId) {
-        let Some(lane) = self.by_endpoint.get_mut(&endpoint) else { return };
-        lane.in_ring = false;
-        if lane.window.is_empty() && lane.unloaded.is_none() {
-            let timer = lane.timer;
-            self.by_endpoint.remove(&endpoint);
-            if let Some(timer) = timer {
-                self.timers.remove(&(timer, endpoint));
-            }
-            return;
-        }
-        self.queue(endpoint);
-    }
-
-    /// Sees to it that a lane with work is in the ring or among the timers.
-    fn queue(&mut self, endpoint: EndpointId) {
-        if self.deleted.contains(&endpoint) {
-            return;
-        }
-        let Some(lane) = self.by_endpoint.get_mut(&endpoint).filter(|lane| !lane.in_ring) else { return };
-        let timer = if lane.window.is_empty() { lane.unloaded.map(|key| key.0) } else { None };
-        if timer != lane.timer {
-            if let Some(old) = std::mem::replace(&mut lane.timer, timer) {
-                self.timers.remove(&(old, endpoint));
-            }
-            self.timers.extend(timer.map(|timer| (timer, endpoint)));
-        }
-        if !lane.window.is_empty() {
-            lane.in_ring = true;
-            self.ring.push_back(endpoint);
-        }
+    /// Bytes of payload that one lane may hold; the same goes for them.
+    fn lane_bytes_max(&self) -> usize {
+        let scarce = self.bytes >= self.bounds.bytes / 2;
+        if scarce { self.bounds.bytes / SCARCE } else { self.bounds.bytes / 2 }
     }
 
     /// Learns of a commit. True when something may be due sooner than the last claim said.
     pub(crate) fn apply(&mut self, effects: &mut Effects) -> bool {
         let wake = !effects.fresh.is_empty() || !effects.due.is_empty();
+        for endpoint in effects.cancelled.drain(..) {
+            if let Some(lane) = self.by_endpoint.get_mut(&endpoint).filter(|lane| lane.window.is_empty()) {
+                lane.unloaded = None;
+                self.place(endpoint);
+            }
+        }
         for id in effects.settled.drain(..) {
             self.touch(id);
             self.let_go(id);
         }
         for id in effects.requeued.drain(..) {
             self.touch(id);
-            if self.held.get(&id).is_some_and(|held| !held.claimed) {
-                self.let_go(id);
+            match self.held.get_mut(&id) {
+                Some(held) if held.claimed => held.requeued = true,
+                Some(_) => self.let_go(id),
+                None => {}
             }
         }
         for claimed in effects.fresh.drain(..) {
@@ -335,12 +328,6 @@ impl Lanes {
         }
         for endpoint in effects.deleted.drain(..) {
             self.delete(endpoint);
-        }
-        for endpoint in effects.cancelled.drain(..) {
-            if let Some(lane) = self.by_endpoint.get_mut(&endpoint).filter(|lane| lane.window.is_empty()) {
-                lane.unloaded = None;
-                self.place(endpoint);
-            }
         }
         wake
     }
@@ -359,13 +346,13 @@ impl Lanes {
         let key = (claimed.event.created_at, claimed.id);
         let lane = self.by_endpoint.get(&claimed.endpoint);
         let in_lane = lane.map_or(0, |lane| lane.window.len());
-        // The last half of the common room is for lanes with little in it: a hung endpoint can not fill it.
-        let scarce = self.entries >= self.bounds.entries / 2;
-        let lane_entries = self.bounds.lane_entries / if scarce { 16 } else { 1 };
-        let has_room =
-            in_lane < lane_entries && self.entries < self.bounds.entries && self.bytes < self.bounds.bytes;
+        let lane_bytes = lane.map_or(0, |lane| lane.bytes);
+        let has_room = in_lane < self.lane_entries_max()
+            && lane_bytes < self.lane_bytes_max()
+            && self.entries < self.bounds.entries
+            && self.bytes < self.bounds.bytes;
         let in_turn = lane.and_then(|lane| lane.unloaded).is_none_or(|unloaded| key < unloaded);
-        if has_room && in_turn && !self.deleted.contains(&claimed.endpoint) {
+        if has_room && in_turn && !self.deleted.contains_key(&claimed.endpoint) {
             let endpoint = claimed.endpoint;
             self.insert(key.0, claimed);
             self.queue(endpoint);
@@ -375,10 +362,13 @@ impl Lanes {
     }
 
     fn insert(&mut self, due: Timestamp, claimed: Claimed) {
+        let bytes = claimed.event.payload.len();
         self.entries += 1;
-        self.bytes += claimed.event.payload.len();
-        self.held.insert(claimed.id, Held { endpoint: claimed.endpoint, due, claimed: false });
+        self.bytes += bytes;
+        let held = Held { endpoint: claimed.endpoint, due, claimed: false, requeued: false };
+        self.held.insert(claimed.id, held);
         let lane = self.by_endpoint.entry(claimed.endpoint).or_default();
+        lane.bytes += bytes;
         let key = (due, claimed.id);
         let at = match lane.window.back() {
             Some(last) if (last.0, last.1.id) > key => {
@@ -406,19 +396,19 @@ impl Lanes {
         let lane = self.by_endpoint.get_mut(&held.endpoint).expect("what is in a window has a lane");
         let at = lane.window.iter().position(|entry| entry.1.id == id).expect("it is in the window");
         let (_, claimed) = lane.window.remove(at).expect("the position is in the window");
+        lane.bytes -= claimed.event.payload.len();
         self.entries -= 1;
         self.bytes -= claimed.event.payload.len();
     }
 
     fn delete(&mut self, endpoint: EndpointId) {
-        self.deleted.insert(endpoint);
+        self.deleted.insert(endpoint, None);
+        self.unseat(endpoint);
         let Some(lane) = self.by_endpoint.get_mut(&endpoint) else { return };
-        if let Some(timer) = lane.timer.take() {
-            self.timers.remove(&(timer, endpoint));
-        }
         // What it held is pending all the same: `cancel_orphans` finds the lane by its bound.
         let bound = [lane.front(), lane.unloaded].into_iter().flatten().min();
         lane.unloaded = bound;
+        lane.bytes = 0;
         for (_, claimed) in std::mem::take(&mut lane.window) {
             self.entries -= 1;
             self.bytes -= claimed.event.payload.len();
@@ -426,16 +416,39 @@ impl Lanes {
         }
     }
 
-    /// Deleted endpoints that may have something pending.
-    pub(crate) fn orphans(&self) -> Vec<EndpointId> {
-        let mut orphans: Vec<_> =
-            self.deleted.iter().copied().filter(|endpoint| self.by_endpoint.contains_key(endpoint)).collect();
-        orphans.extend(
-            self.held.values().filter(|held| self.deleted.contains(&held.endpoint)).map(|held| held.endpoint),
-        );
+    /// Deleted endpoints that may have something pending. Forgets those of which nothing was for long.
+    pub(crate) fn orphans(&mut self, now: Timestamp) -> Vec<EndpointId> {
+        if self.deleted.is_empty() {
+            return Vec::new();
+        }
+        let deleted = &self.deleted;
+        let held = self.held.values().map(|held| held.endpoint);
+        let mut busy: IdSet<_> = held.filter(|endpoint| deleted.contains_key(endpoint)).collect();
+        busy.extend(self.by_endpoint.keys().filter(|endpoint| deleted.contains_key(*endpoint)));
+        let mut forgotten = IdSet::default();
+        self.deleted.retain(|endpoint, idle_since| {
+            if busy.contains(endpoint) {
+                *idle_since = None;
+                return true;
+            }
+            let kept = now.since(*idle_since.get_or_insert(now)) < FORGET_DELETED_AFTER;
+            if !kept {
+                forgotten.insert(*endpoint);
+            }
+            kept
+        });
+        if !forgotten.is_empty() {
+            // Turns that were left behind by lanes that are no more.
+            self.ring.retain(|endpoint| !forgotten.contains(endpoint));
+        }
+        let mut orphans: Vec<_> = busy.into_iter().collect();
         orphans.sort_unstable();
-        orphans.dedup();
         orphans
+    }
+
+    /// Whether a delivery was requeued since its claimer took it.
+    pub(crate) fn was_requeued(&self, id: DeliveryId) -> bool {
+        self.held.get(&id).is_some_and(|held| held.claimed && held.requeued)
     }
 
     /// Gives claimed deliveries back. What is not claimed is passed over.
@@ -461,7 +474,7 @@ impl Lanes {
 
     /// Begins to refill one lane: where to read from. Must come before the snapshot is taken.
     pub(crate) fn begin_refill(&mut self, endpoint: EndpointId) -> Option<Key> {
-        let lane = self.by_endpoint.get_mut(&endpoint).filter(|_| !self.deleted.contains(&endpoint))?;
+        let lane = self.by_endpoint.get_mut(&endpoint).filter(|_| !self.deleted.contains_key(&endpoint))?;
         // What happened before this is in the snapshot; only what happens after it must win over it.
         self.touched.clear();
         lane.unloaded_since = None;
@@ -480,7 +493,7 @@ impl Lanes {
         read: Vec<(Timestamp, Claimed)>,
         rest: Option<Key>,
     ) {
-        if self.deleted.contains(&endpoint) {
+        if self.deleted.contains_key(&endpoint) {
             return;
         }
         for (due, claimed) in read {
@@ -490,8 +503,8 @@ impl Lanes {
         }
         let Some(lane) = self.by_endpoint.get_mut(&endpoint) else { return };
         lane.unloaded = [rest, lane.unloaded_since].into_iter().flatten().min();
-        // A lane in the ring is put away by the next claim that passes it.
-        if !lane.in_ring {
+        // A lane in the ring is put away by the next claim that passes it, a parked one when it has room.
+        if !matches!(lane.seat, Seat::Ring | Seat::Parked) {
             self.place(endpoint);
         }
     }
@@ -508,13 +521,10 @@ impl Taking<'_> {
 enum Step {
     /// One was taken; there may be more.
     Again,
-    /// Nothing for this claim; it stays in the ring. With the time it counts for in `next_due`.
+    /// Nothing more for this claim; it stays in the ring. With the time it counts for in `next_due`.
     Pass(Option<Timestamp>),
+    /// No room.
+    Park,
     /// It has nothing that is due.
     Gone,
-}
-
-fn room(ask: &ClaimDue, endpoint: EndpointId) -> usize {
-    let overrides: &HashMap<EndpointId, usize> = &ask.room;
-    overrides.get(&endpoint).copied().unwrap_or(ask.per_endpoint)
 }

@@ -4,14 +4,15 @@
 //!
 //! - One thread owns the connection that writes (`writer.rs`). Calls that come at the same time share a
 //!   transaction and one fsync.
-//! - A handful of read-only connections serve everything that only reads (`reader.rs`).
+//! - A handful of read-only connections serve everything that only reads (`reader.rs`); key look-ups and the
+//!   queue have their own, so that they never wait behind a list (`walk.rs`).
 //! - A thread of its own moves the write-ahead log into the database (`checkpoint.rs`), so that commits do not
 //!   pause for it.
 //! - The queue of due deliveries is in memory, in bounded windows in front of an index (`lanes.rs`,
 //!   `refill.rs`): a claim writes nothing, and a restart forgets all claims.
 //!
 //! A server holds a lock on its directory. One-shot commands ([`Role::OneShot`]) work beside it; they neither
-//! accept nor claim.
+//! accept nor claim, and change the schema only where no server runs.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use posthouse_store::{Result, Store, StoreError, Wakes};
+use rusqlite::Connection;
 
 use crate::fault::{Fault, store_error};
 use crate::lanes::Lanes;
@@ -45,6 +47,7 @@ mod rows;
 mod settle;
 mod spaces;
 mod tenants;
+mod walk;
 mod work;
 mod writer;
 
@@ -104,9 +107,7 @@ impl SqliteStore {
         };
         let failed = |error: rusqlite::Error| store_error(&error);
         let mut connection = connect::writer(&dir).map_err(failed)?;
-        for step in migrate::apply(&mut connection)? {
-            tracing::info!("applied migration {} ({})", step.number, step.name);
-        }
+        migrate_alone(&mut connection, &dir, role)?;
         let mut lanes = Lanes::new(bounds);
         if role == Role::Server {
             refill::restore(&connection, &mut lanes).map_err(Fault::into_error)?;
@@ -115,7 +116,7 @@ impl SqliteStore {
         let lanes = Arc::new(Mutex::new(lanes));
         let wakes = Arc::new(Wakes::default());
         let shared = Shared { lanes: lanes.clone(), wakes: wakes.clone() };
-        let writer = Writer::start(connection, &dir, shared)?;
+        let writer = Writer::start(connection, &dir, role, shared)?;
         Ok(Self {
             role,
             writer: Arc::new(writer),
@@ -151,6 +152,25 @@ impl SqliteStore {
             }
         }
     }
+}
+
+/// Brings the schema up to date. A command does so only where no server runs: one that does was made for the
+/// schema as it is.
+fn migrate_alone(connection: &mut Connection, dir: &Path, role: Role) -> Result<()> {
+    let pending = migrate::pending(connection)?;
+    let _alone = match role {
+        Role::OneShot if !pending.is_empty() => Some(lock::take(dir).map_err(|error| {
+            StoreError::Unavailable(format!(
+                "the database must be brought up to date first ({} migrations): stop the server first ({error})",
+                pending.len()
+            ))
+        })?),
+        Role::OneShot | Role::Server => None,
+    };
+    for step in migrate::apply(connection)? {
+        tracing::info!("applied migration {} ({})", step.number, step.name);
+    }
+    Ok(())
 }
 
 impl Drop for SqliteStore {

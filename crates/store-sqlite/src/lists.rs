@@ -1,16 +1,17 @@
 //! Reading events, deliveries and attempts. Lists are newest first; each names the index that it walks.
 
-use posthouse_store::DeliveryFilter;
+use posthouse_store::{AcceptedEvent, DeliveryFilter, EventFilter, PAGE_BYTES_MAX};
 use posthouse_types::{
-    Attempt, Delivery, DeliveryId, DeliveryState, Event, EventId, EventRef, EventType, Page, PageRequest,
-    Space,
+    Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId, EventRef, IdempotencyKey, Page,
+    PageRequest, ProjectId, Space, Timestamp,
 };
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, params_from_iter};
+use rusqlite::{Connection, OptionalExtension};
 
 use crate::fault::Done;
 use crate::reader::Reading;
 use crate::rows::{self, ATTEMPT_COLUMNS, Cells, DELIVERY_COLUMNS, EVENT_COLUMNS};
+use crate::walk::Walk;
 use crate::work::TRAIL_STEP;
 
 /// A limit as SQLite takes it.
@@ -43,25 +44,49 @@ fn event_seq(connection: &Connection, space: i64, event: &EventRef) -> Done<Opti
     .optional()?)
 }
 
-/// Events, newest first.
+/// What was answered to the publish that used the key.
+pub(crate) fn answered(
+    reading: &Reading,
+    space: Space,
+    project: Option<ProjectId>,
+    key: &IdempotencyKey,
+) -> Done<Option<([u8; 32], Vec<AcceptedEvent>)>> {
+    let Some(number) = reading.space(space)? else { return Ok(None) };
+    let mut statement = reading.connection().prepare_cached(
+        "SELECT key, fingerprint, answer FROM idempotency WHERE space = ?1 AND project = ?2 AND key = ?3",
+    )?;
+    rows::first(&mut statement, (number, rows::project_code(project), key.as_str()), |row| {
+        let cells = Cells::new("idempotency", row);
+        Ok((cells.get(1, "fingerprint")?, cells.json(2, "answer")?))
+    })
+}
+
+/// Events that pass the filter. The walk reads no payloads but those of the page.
 pub(crate) fn events(
     reading: &Reading,
     space: Space,
-    event_type: Option<&EventType>,
+    filter: &EventFilter,
     page: &PageRequest<EventId>,
 ) -> Done<Page<Event, EventId>> {
     let Some(number) = reading.space(space)? else { return Ok(empty()) };
-    let mut query = Query::new(format!("SELECT {EVENT_COLUMNS} FROM events e INDEXED BY events_id"));
-    query.and("e.space = ?", number);
+    let mut walk = Walk::new("events", "e.id, e.seq", "events e INDEXED BY events_id".into());
+    walk.within("e.space = ?", number);
     if let Some(after) = page.after {
-        query.and("e.id < ?", after.to_bytes().to_vec());
+        walk.within("e.id < ?", after.to_bytes().to_vec());
     }
-    if let Some(event_type) = event_type {
-        query.and("e.event_type = ?", event_type.as_str().to_owned());
+    if let Some(event_type) = &filter.event_type {
+        walk.only("e.event_type = ?", event_type.as_str().to_owned());
     }
-    query.end("ORDER BY e.id DESC LIMIT ?", limit(page.limit + 1));
-    let items = query.rows(reading.connection(), |row| rows::event(row, space))?;
-    Ok(Page::from_rows(items, page.limit, |event| event.id))
+    if let Some(project) = filter.project {
+        walk.only("e.project = ?", project.to_bytes().to_vec());
+    }
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM events e WHERE seq = ?1");
+    let mut statement = reading.connection().prepare_cached(&sql)?;
+    walk.page(reading.connection(), page.limit, EventId::from_bytes, |row| {
+        let event = statement.query_row([row.get::<_, i64>(1)?], |row| Ok(rows::event(row, space)))??;
+        let bytes = event.payload.len();
+        Ok((event, bytes))
+    })
 }
 
 /// Events in the order of acceptance. When the one named was pruned, its neighbour by id takes its place.
@@ -85,9 +110,16 @@ pub(crate) fn events_after(
          ORDER BY seq LIMIT ?3"
     );
     let mut statement = reading.connection().prepare_cached(&sql)?;
-    rows::collect(&mut statement, (number, seq.unwrap_or(i64::MIN), limit(count)), |row| {
-        rows::event(row, space)
-    })
+    let mut rows = statement.query((number, seq.unwrap_or(i64::MIN), limit(count)))?;
+    let (mut events, mut bytes) = (Vec::new(), 0);
+    while bytes < PAGE_BYTES_MAX
+        && let Some(row) = rows.next()?
+    {
+        let event = rows::event(row, space)?;
+        bytes += event.payload.len();
+        events.push(event);
+    }
+    Ok(events)
 }
 
 /// The event accepted last.
@@ -124,44 +156,61 @@ pub(crate) fn deliveries(
             found => found,
         },
     };
-    let index = match (event, filter.state, filter.endpoint) {
-        (Some(_), _, _) => "deliveries_event",
-        (None, Some(DeliveryState::Dead), _) => "deliveries_dead",
-        (None, _, Some(_)) => "deliveries_endpoint",
-        (None, _, None) => "deliveries_space",
+    let mut walk = along(number, event, filter);
+    if let Some(event_type) = &filter.event_type {
+        walk.only("e.event_type = ?", event_type.as_str().to_owned());
+    }
+    if let Some(project) = filter.project {
+        let project = project.to_bytes().to_vec();
+        walk.only("e.project = ?", project.clone());
+        walk.only("(SELECT p.project FROM endpoints p WHERE p.id = d.endpoint_id) = ?", project);
+    }
+    if let Some(since) = filter.since {
+        walk.within("d.id >= ?", first_id(since).to_bytes().to_vec());
+    }
+    if let Some(until) = filter.until {
+        walk.within("d.id < ?", first_id(until).to_bytes().to_vec());
+    }
+    if let Some(after) = page.after {
+        walk.within("d.id < ?", after.to_bytes().to_vec());
+    }
+    walk.page(connection, page.limit, DeliveryId::from_bytes, |row| Ok((rows::delivery(row)?, 0)))
+}
+
+/// A walk through deliveries of these events, in this state, to this endpoint, where there is the least to look
+/// at.
+fn along(space: i64, event: Option<i64>, filter: &DeliveryFilter) -> Walk {
+    let space_only = ("d.space = ?", Value::from(space));
+    let (index, (condition, value)) = match (event, filter.state, filter.endpoint) {
+        (Some(seq), _, _) => ("deliveries_event", ("d.event_seq = ?", seq.into())),
+        (None, Some(DeliveryState::Dead), _) => ("deliveries_dead", space_only),
+        (None, _, Some(endpoint)) => ("deliveries_endpoint", ("d.endpoint_id = ?", bytes(endpoint))),
+        (None, _, None) => ("deliveries_space", space_only),
     };
-    let mut query = Query::new(format!(
-        "SELECT {DELIVERY_COLUMNS} FROM deliveries d INDEXED BY {index}
-         CROSS JOIN events e ON e.seq = d.event_seq"
-    ));
-    query.and("d.space = ?", number);
-    if let Some(seq) = event {
-        query.and("d.event_seq = ?", seq);
+    let from = format!("deliveries d INDEXED BY {index} CROSS JOIN events e ON e.seq = d.event_seq");
+    let mut walk = Walk::new("deliveries", DELIVERY_COLUMNS, from);
+    walk.within(condition, value);
+    walk.only("d.space = ?", space);
+    if let Some(endpoint) = filter.endpoint {
+        walk.only("d.endpoint_id = ?", bytes(endpoint));
     }
     match filter.state {
         // Written out, so that SQLite sees that the partial index holds all of them.
-        Some(DeliveryState::Dead) => query.and_plain("d.state = 2"),
-        Some(state) => query.and("d.state = ?", i64::from(state.code())),
+        Some(DeliveryState::Dead) => walk.within_plain("d.state = 2"),
+        Some(state) => walk.only("d.state = ?", i64::from(state.code())),
         None => {}
     }
-    if let Some(endpoint) = filter.endpoint {
-        query.and("d.endpoint_id = ?", endpoint.to_bytes().to_vec());
-    }
-    if let Some(event_type) = &filter.event_type {
-        query.and("e.event_type = ?", event_type.as_str().to_owned());
-    }
-    if let Some(since) = filter.since {
-        query.and("d.created_at >= ?", since.as_millis());
-    }
-    if let Some(until) = filter.until {
-        query.and("d.created_at < ?", until.as_millis());
-    }
-    if let Some(after) = page.after {
-        query.and("d.id < ?", after.to_bytes().to_vec());
-    }
-    query.end("ORDER BY d.id DESC LIMIT ?", limit(page.limit + 1));
-    let items = query.rows(connection, rows::delivery)?;
-    Ok(Page::from_rows(items, page.limit, |delivery| delivery.id))
+    walk
+}
+
+fn bytes(endpoint: EndpointId) -> Value {
+    endpoint.to_bytes().to_vec().into()
+}
+
+/// Before all ids of that moment and after all earlier ones.
+fn first_id(time: Timestamp) -> DeliveryId {
+    let millis = u128::try_from(time.as_millis()).unwrap_or(0).min((1 << 48) - 1);
+    DeliveryId::from_u128(millis << 80)
 }
 
 /// The attempts of a delivery, first to last.
@@ -177,40 +226,4 @@ pub(crate) fn attempts(reading: &Reading, space: Space, id: DeliveryId) -> Done<
     let sql = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts WHERE seq >= ?1 AND seq < ?2 ORDER BY seq");
     let mut statement = reading.connection().prepare_cached(&sql)?;
     rows::collect(&mut statement, (trail, trail + TRAIL_STEP), rows::attempt).map(Some)
-}
-
-/// A query whose conditions depend on what is asked. Values are bound, never written into the text.
-struct Query {
-    sql: String,
-    values: Vec<Value>,
-}
-
-impl Query {
-    fn new(select: String) -> Self {
-        Self { sql: select, values: Vec::new() }
-    }
-
-    fn and(&mut self, condition: &str, value: impl Into<Value>) {
-        self.and_plain(condition);
-        self.values.push(value.into());
-    }
-
-    fn and_plain(&mut self, condition: &str) {
-        self.sql.push_str(if self.sql.contains(" WHERE ") { " AND " } else { " WHERE " });
-        self.sql.push_str(condition);
-    }
-
-    fn end(&mut self, clause: &str, value: impl Into<Value>) {
-        self.sql.push(' ');
-        self.sql.push_str(clause);
-        self.values.push(value.into());
-    }
-
-    fn rows<T>(
-        self,
-        connection: &Connection,
-        read: impl FnMut(&rusqlite::Row<'_>) -> Done<T>,
-    ) -> Done<Vec<T>> {
-        rows::collect(&mut *connection.prepare_cached(&self.sql)?, params_from_iter(self.values), read)
-    }
 }

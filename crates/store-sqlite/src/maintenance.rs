@@ -5,7 +5,7 @@ use posthouse_store::{Maintenance, Prune, Pruned, Result, StoreError};
 use posthouse_types::{DeliveryId, EndpointId, EventId, TenantId, Timestamp};
 
 use crate::SqliteStore;
-use crate::fault::Done;
+use crate::fault::{Done, closed, unless_corrupt};
 use crate::lists::limit;
 use crate::reader::Reading;
 use crate::rows::{self, Cells};
@@ -26,6 +26,19 @@ struct Candidate {
     created_at: Timestamp,
 }
 
+/// Deliveries that one slice looks at: a few tens of milliseconds of the writer's time.
+const SLICE_DELIVERIES: usize = 2000;
+
+/// What a slice removed.
+#[derive(Debug, Default)]
+struct Removed {
+    events: usize,
+    /// As many idempotency records expired as a slice removes.
+    more_keys: bool,
+    /// Where it ended early, because there were too many deliveries.
+    stopped_at: Option<Place>,
+}
+
 /// One slice's worth of candidates, in order of acceptance.
 struct Slice {
     candidates: Vec<Candidate>,
@@ -36,15 +49,17 @@ struct Slice {
 impl Maintenance for SqliteStore {
     async fn prune(&self, prune: Prune) -> Result<Pruned> {
         let known = *self.pruned_to.lock();
-        let slice = self.readers.read(move |reading| look(reading, &prune, known)).await?;
+        let slice = self.readers.lists.read(move |reading| look(reading, &prune, known)).await?;
         let last = slice.candidates.last().map(|candidate| candidate.place).filter(|_| slice.more);
-        let events = self.writer.write(move |work| remove(work, &prune, &slice.candidates)).await?;
-        *self.pruned_to.lock() = last;
-        Ok(Pruned { events, next: last.map(|place| place.id) })
+        let removed = self.writer.write(move |work| remove(work, &prune, &slice.candidates)).await?;
+        let reached = removed.stopped_at.or(last);
+        *self.pruned_to.lock() = reached;
+        let next = reached.map(|place| place.id);
+        Ok(Pruned { events: removed.events, next, more: removed.more_keys })
     }
 
     async fn cancel_orphans(&self, now: Timestamp, limit: usize) -> Result<usize> {
-        let orphans = self.lanes.lock().orphans();
+        let orphans = self.lanes.lock().orphans(now);
         if orphans.is_empty() {
             return Ok(0);
         }
@@ -56,9 +71,17 @@ impl Maintenance for SqliteStore {
     }
 
     async fn ping(&self) -> Result<()> {
-        // Both ways: a read proves the file, an empty job the writer.
-        self.readers.read(|reading| Ok(reading.connection().query_row("SELECT 1", [], |_| Ok(()))?)).await?;
-        self.writer.write(|_| Ok(())).await
+        if !self.writer.is_running() {
+            return Err(closed());
+        }
+        self.readers
+            .points
+            .read(|reading| {
+                let mut statement =
+                    reading.connection().prepare_cached("SELECT 1 FROM sqlite_schema LIMIT 1")?;
+                Ok(statement.query_row([], |_| Ok(()))?)
+            })
+            .await
     }
 
     async fn close(&self) -> Result<()> {
@@ -136,9 +159,10 @@ fn crowded_spaces(reading: &Reading, bytes_max: u64) -> Done<Vec<i64>> {
     rows::collect(&mut statement, [i64::try_from(bytes_max).unwrap_or(i64::MAX)], |row| Ok(row.get(0)?))
 }
 
-/// Removes those candidates that still have to go and may; answers how many.
-fn remove(work: &mut Work<'_>, prune: &Prune, candidates: &[Candidate]) -> Done<usize> {
-    work.connection
+/// Removes those candidates that still have to go and may.
+fn remove(work: &mut Work<'_>, prune: &Prune, candidates: &[Candidate]) -> Done<Removed> {
+    let keys = work
+        .connection
         .prepare_cached(
             "DELETE FROM idempotency WHERE rowid IN
                  (SELECT rowid FROM idempotency INDEXED BY idempotency_expires
@@ -146,19 +170,29 @@ fn remove(work: &mut Work<'_>, prune: &Prune, candidates: &[Candidate]) -> Done<
         )?
         .execute((prune.now.as_millis(), limit(prune.limit)))?;
     let bytes_max = i64::try_from(prune.tenant_bytes_max).unwrap_or(i64::MAX);
-    let mut removed = 0;
+    let mut removed = Removed { more_keys: keys >= prune.limit, ..Removed::default() };
+    let mut deliveries = 0;
     for candidate in candidates {
-        let tenant = work.spaces.space(work.connection, candidate.space)?.tenant;
+        let Some(space) = unless_corrupt(work.spaces.space(work.connection, candidate.space))? else {
+            continue;
+        };
         let old = candidate.created_at < prune.before;
-        if (old || work.bytes_kept(tenant)? > bytes_max) && remove_event(work, candidate.place.seq, tenant)? {
-            removed += 1;
+        if !old && work.bytes_kept(space.tenant)? <= bytes_max {
+            continue;
+        }
+        let gone = remove_event(work, candidate.place.seq, space.tenant, &mut deliveries);
+        removed.events += usize::from(unless_corrupt(gone)? == Some(true));
+        if deliveries >= SLICE_DELIVERIES {
+            removed.stopped_at = Some(candidate.place);
+            break;
         }
     }
     Ok(removed)
 }
 
-/// Removes an event with all that belongs to it, unless something of it is pending.
-fn remove_event(work: &mut Work<'_>, seq: i64, tenant: TenantId) -> Done<bool> {
+/// Removes an event with all that belongs to it, unless something of it is pending; counts the deliveries that
+/// it looked at. Reads before it writes.
+fn remove_event(work: &mut Work<'_>, seq: i64, tenant: TenantId, looked: &mut usize) -> Done<bool> {
     let connection = work.connection;
     let mut statement = connection.prepare_cached(
         "SELECT id, state, trail FROM deliveries INDEXED BY deliveries_event WHERE event_seq = ?1",
@@ -167,6 +201,7 @@ fn remove_event(work: &mut Work<'_>, seq: i64, tenant: TenantId) -> Done<bool> {
         let cells = Cells::new("deliveries", row);
         Ok((cells.id(0, "id", DeliveryId::from_bytes)?, cells.get(1, "state")?, cells.get(2, "trail")?))
     })?;
+    *looked += deliveries.len();
     if deliveries.iter().any(|(_, state, _)| *state == 0) {
         return Ok(false);
     }

@@ -1,13 +1,17 @@
 //! Due work: claims come out of memory, everything else goes through the writer.
 
 use std::mem;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use parking_lot::Mutex;
 use posthouse_store::{Claim, ClaimDue, Queue, Result, Settle, Wakes};
 use posthouse_types::{Delivery, DeliveryId, Space, Timestamp};
+use tokio::sync::OwnedMutexGuard;
 
 use crate::lanes::{Lanes, Taking, Want};
+use crate::reader::Pool;
+use crate::writer::Writer;
 use crate::{SqliteStore, refill, settle};
 
 #[async_trait]
@@ -23,14 +27,7 @@ impl Queue for SqliteStore {
                 return Ok(hand.open());
             }
             let turn = self.refills.clone().lock_owned().await;
-            let lanes = self.lanes.clone();
-            self.readers
-                .read(move |reading| {
-                    let result = refill::refill(reading, &lanes, &wants.needed, claim.now);
-                    drop(turn);
-                    result
-                })
-                .await?;
+            self.refiller().run(turn, wants.needed, claim.now).await?;
         }
     }
 
@@ -61,17 +58,51 @@ impl SqliteStore {
             return;
         }
         let Ok(turn) = self.refills.clone().try_lock_owned() else { return };
-        let (lanes, readers) = (self.lanes.clone(), self.readers.clone());
+        let refiller = self.refiller();
         tokio::spawn(async move {
-            let read = readers.read(move |reading| {
-                let result = refill::refill(reading, &lanes, &wants, now);
-                drop(turn);
-                result
-            });
-            if let Err(error) = read.await {
+            if let Err(error) = refiller.run(turn, wants, now).await {
                 tracing::warn!(%error, "reading ahead failed; the next claim tries again");
             }
         });
+    }
+
+    fn refiller(&self) -> Refiller {
+        Refiller {
+            readers: self.readers.refills.clone(),
+            writer: self.writer.clone(),
+            lanes: self.lanes.clone(),
+        }
+    }
+}
+
+/// What a batch of refills works with.
+struct Refiller {
+    readers: Pool,
+    writer: Arc<Writer>,
+    lanes: Arc<Mutex<Lanes>>,
+}
+
+impl Refiller {
+    /// Refills these lanes; `turn` says that it is the only one to do so.
+    async fn run(self, turn: OwnedMutexGuard<()>, wants: Vec<Want>, now: Timestamp) -> Result<()> {
+        let lanes = self.lanes;
+        let lost = self
+            .readers
+            .read(move |reading| {
+                let lost = refill::refill(reading, &lanes, &wants, now);
+                drop(turn);
+                lost
+            })
+            .await?;
+        if lost.is_empty() {
+            return Ok(());
+        }
+        let prepared = settle::Prepared::new(Settle { settlements: lost, health: Vec::new() });
+        if let Err(error) = self.writer.write(move |work| settle::write(work, &prepared)).await {
+            // They are out of the lanes all the same.
+            tracing::error!(%error, "deliveries without events stay pending until the next start");
+        }
+        Ok(())
     }
 }
 

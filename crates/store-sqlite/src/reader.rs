@@ -1,4 +1,5 @@
-//! The connections that read: a handful, each used by one blocking task at a time.
+//! The connections that read, in three pools, so that no kind of read waits behind another: points (a key, one
+//! record), refills of the queue, and lists, which may take long.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,24 +13,40 @@ use crate::connect;
 use crate::fault::{Done, Fault, closed, store_error};
 use crate::spaces::Spaces;
 
-const READERS: usize = 4;
+/// Point reads are done in microseconds; the second is for when one of them meets a slow disk.
+const POINTS: usize = 2;
+/// One batch of refills runs at a time.
+const REFILLS: usize = 1;
+const LISTS: usize = 4;
 
-/// The pool.
+/// The pools.
 #[derive(Clone)]
 pub(crate) struct Readers {
-    pool: Arc<Pool>,
+    /// For reads that follow a key to its row: every request waits for one.
+    pub(crate) points: Pool,
+    /// For the queue.
+    pub(crate) refills: Pool,
+    /// For everything that walks along many rows.
+    pub(crate) lists: Pool,
 }
 
-struct Pool {
+/// Connections, each used by one blocking task at a time.
+#[derive(Clone)]
+pub(crate) struct Pool {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    size: u32,
     idle: Mutex<Vec<Connection>>,
     permits: Arc<Semaphore>,
-    spaces: Mutex<Spaces>,
+    spaces: Arc<Mutex<Spaces>>,
 }
 
 /// A connection on loan, with what readers remember.
 pub(crate) struct Reading {
     connection: Option<Connection>,
-    pool: Arc<Pool>,
+    pool: Arc<Shared>,
 }
 
 impl Drop for Reading {
@@ -58,13 +75,32 @@ impl Reading {
 impl Readers {
     /// Opens the connections.
     pub(crate) fn open(dir: &Path) -> rusqlite::Result<Self> {
-        let idle = (0..READERS).map(|_| connect::reader(dir)).collect::<rusqlite::Result<Vec<_>>>()?;
-        let pool = Pool {
+        let spaces = Arc::default();
+        Ok(Self {
+            points: Pool::open(dir, POINTS, &spaces)?,
+            refills: Pool::open(dir, REFILLS, &spaces)?,
+            lists: Pool::open(dir, LISTS, &spaces)?,
+        })
+    }
+
+    /// Closes the connections; those on loan when they come back.
+    pub(crate) async fn close(&self) {
+        for pool in [&self.points, &self.refills, &self.lists] {
+            pool.close().await;
+        }
+    }
+}
+
+impl Pool {
+    fn open(dir: &Path, size: usize, spaces: &Arc<Mutex<Spaces>>) -> rusqlite::Result<Self> {
+        let idle = (0..size).map(|_| connect::reader(dir)).collect::<rusqlite::Result<Vec<_>>>()?;
+        let shared = Shared {
+            size: u32::try_from(size).expect("pools are small"),
             idle: Mutex::new(idle),
-            permits: Arc::new(Semaphore::new(READERS)),
-            spaces: Mutex::default(),
+            permits: Arc::new(Semaphore::new(size)),
+            spaces: spaces.clone(),
         };
-        Ok(Self { pool: Arc::new(pool) })
+        Ok(Self { shared: Arc::new(shared) })
     }
 
     /// Runs `read` where blocking is welcome. It runs to its end even when the caller goes away.
@@ -73,8 +109,8 @@ impl Readers {
         T: Send + 'static,
         F: FnOnce(&Reading) -> Done<T> + Send + 'static,
     {
-        let permit = self.pool.permits.clone().acquire_owned().await.map_err(|_| closed())?;
-        let pool = self.pool.clone();
+        let permit = self.shared.permits.clone().acquire_owned().await.map_err(|_| closed())?;
+        let pool = self.shared.clone();
         let task = tokio::task::spawn_blocking(move || {
             let connection = pool.idle.lock().pop();
             let reading = Reading { connection: Some(connection.ok_or_else(closed)?), pool };
@@ -86,13 +122,11 @@ impl Readers {
         task.await.map_err(|error| StoreError::Unavailable(format!("a read broke off: {error}")))?
     }
 
-    /// Closes the connections; those on loan when they come back.
-    pub(crate) async fn close(&self) {
-        let Ok(all) = u32::try_from(READERS) else { return };
+    async fn close(&self) {
         // With all permits no connection is on loan; when someone else has closed already there are none.
-        if let Ok(permits) = self.pool.permits.acquire_many(all).await {
-            let idle = std::mem::take(&mut *self.pool.idle.lock());
-            self.pool.permits.close();
+        if let Ok(permits) = self.shared.permits.acquire_many(self.shared.size).await {
+            let idle = std::mem::take(&mut *self.shared.idle.lock());
+            self.shared.permits.close();
             drop(permits);
             for connection in idle {
                 if let Err((_, error)) = connection.close() {

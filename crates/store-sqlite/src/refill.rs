@@ -5,17 +5,17 @@ use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use posthouse_store::Claimed;
+use posthouse_store::{Claimed, Next, Settlement};
 use posthouse_types::{DeliveryId, EndpointId, Event, Timestamp};
 use rusqlite::Connection;
 
-use crate::fault::Done;
+use crate::fault::{Done, unless_corrupt};
 use crate::lanes::{Key, Lanes, Want};
 use crate::reader::Reading;
 use crate::rows::{self, Cells, EVENT_COLUMNS};
 
-/// Payload read for one lane at a time, unless a single event is larger.
-const REFILL_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Payload read in one batch; lanes that it leaves are asked for again.
+const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Finds the endpoints with pending work, each with its earliest, by leaping from endpoint to endpoint along
 /// the queue's index: it costs what the endpoints cost, however much waits.
@@ -37,7 +37,7 @@ const RESTORE: &str = "
 /// Tells the lanes of all work that waits.
 pub(crate) fn restore(connection: &Connection, lanes: &mut Lanes) -> Done<()> {
     let mut statement = connection.prepare(RESTORE)?;
-    rows::collect(&mut statement, [], |row| {
+    rows::readable(&mut statement, [], usize::MAX, |row| {
         let cells = Cells::new("deliveries", row);
         let endpoint = cells.id(0, "endpoint_id", EndpointId::from_bytes)?;
         lanes.restore(endpoint, (cells.time(1, "due_at")?, DeliveryId::MIN), cells.get(2, "deleted")?);
@@ -46,12 +46,32 @@ pub(crate) fn restore(connection: &Connection, lanes: &mut Lanes) -> Done<()> {
     .map(drop)
 }
 
-/// Refills these lanes, one after the other.
-pub(crate) fn refill(reading: &Reading, lanes: &Mutex<Lanes>, wants: &[Want], now: Timestamp) -> Done<()> {
+/// Refills these lanes, one after the other. The answer is what can not be delivered, because its event can not
+/// be read: it is in no lane any more.
+pub(crate) fn refill(
+    reading: &Reading,
+    lanes: &Mutex<Lanes>,
+    wants: &[Want],
+    now: Timestamp,
+) -> Done<Vec<Settlement>> {
     lanes.lock().begin_refills();
-    let result = wants.iter().try_for_each(|want| refill_lane(reading, lanes, *want, now));
+    let mut batch = Batch::default();
+    let result = wants.iter().try_for_each(|want| {
+        if batch.bytes < BATCH_BYTES_MAX {
+            refill_lane(reading, lanes, *want, now, &mut batch)
+        } else {
+            Ok(())
+        }
+    });
     lanes.lock().end_refills();
-    result
+    result.map(|()| batch.lost)
+}
+
+/// What one batch of refills came to.
+#[derive(Default)]
+struct Batch {
+    bytes: usize,
+    lost: Vec<Settlement>,
 }
 
 /// A due delivery that is not in memory, without its event.
@@ -62,7 +82,13 @@ struct Waiting {
     attempts_base: u16,
 }
 
-fn refill_lane(reading: &Reading, lanes: &Mutex<Lanes>, want: Want, now: Timestamp) -> Done<()> {
+fn refill_lane(
+    reading: &Reading,
+    lanes: &Mutex<Lanes>,
+    want: Want,
+    now: Timestamp,
+    batch: &mut Batch,
+) -> Done<()> {
     let Some(from) = lanes.lock().begin_refill(want.endpoint) else { return Ok(()) };
     let (mut waiting, mut rest) = scan(reading.connection(), want, from, now)?;
     {
@@ -73,17 +99,19 @@ fn refill_lane(reading: &Reading, lanes: &Mutex<Lanes>, want: Want, now: Timesta
     let mut read = Vec::with_capacity(waiting.len());
     let mut bytes = 0;
     for waiting in waiting {
-        if bytes >= REFILL_BYTES_MAX {
+        if bytes >= want.bytes {
             rest = Some(waiting.key);
             break;
         }
         let event = match events.entry(waiting.event_seq) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(read_event(reading, waiting.event_seq)?),
+            Entry::Vacant(unknown) => {
+                unknown.insert(unless_corrupt(read_event(reading, waiting.event_seq))?.flatten())
+            }
         };
         let Some(event) = event else {
-            // Parked until someone looks: the rest of the lane goes on.
-            tracing::error!("the event of delivery {} is missing", waiting.key.1);
+            tracing::error!("delivery {} ends as dead: its event can not be read", waiting.key.1);
+            batch.lost.push(lost(want.endpoint, waiting.key.1, now));
             continue;
         };
         bytes += event.payload.len();
@@ -96,8 +124,14 @@ fn refill_lane(reading: &Reading, lanes: &Mutex<Lanes>, want: Want, now: Timesta
         };
         read.push((waiting.key.0, claimed));
     }
+    batch.bytes += bytes;
     lanes.lock().finish_refill(want.endpoint, read, rest);
     Ok(())
+}
+
+/// The end of a delivery that there is nothing to send for.
+fn lost(endpoint: EndpointId, delivery: DeliveryId, at: Timestamp) -> Settlement {
+    Settlement { delivery, endpoint, attempt: None, at, next: Next::Dead }
 }
 
 /// The due deliveries of a lane from `from` on, and the key of the first that was not read.
@@ -105,12 +139,13 @@ fn scan(connection: &Connection, want: Want, from: Key, now: Timestamp) -> Done<
     let mut statement = connection.prepare_cached(
         "SELECT id, due_at, event_seq, attempts, attempts_base FROM deliveries INDEXED BY deliveries_due
          WHERE endpoint_id = ?1 AND state = 0 AND due_at < 9223372036854775807 AND (due_at, id) >= (?2, ?3)
-         ORDER BY due_at, id LIMIT ?4",
+         ORDER BY due_at, id",
     )?;
     let rows = want.rows.max(1);
-    let mut waiting = rows::collect(
+    let mut waiting = rows::readable(
         &mut statement,
-        (want.endpoint.to_bytes(), from.0.as_millis(), from.1.to_bytes(), crate::lists::limit(rows + 1)),
+        (want.endpoint.to_bytes(), from.0.as_millis(), from.1.to_bytes()),
+        rows + 1,
         |row| {
             let cells = Cells::new("deliveries", row);
             Ok(Waiting {

@@ -11,7 +11,7 @@ use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Params, Row, Statement};
 use serde::de::DeserializeOwned;
 
-use crate::fault::{Done, Fault};
+use crate::fault::{Done, Fault, unless_corrupt};
 
 /// A row of a table; the first column names the row in errors.
 pub(crate) struct Cells<'r> {
@@ -127,6 +127,23 @@ pub(crate) fn collect<T>(
     Ok(all)
 }
 
+/// Up to `max` rows of a query, without those that can not be read.
+pub(crate) fn readable<T>(
+    statement: &mut Statement<'_>,
+    params: impl Params,
+    max: usize,
+    mut read: impl FnMut(&Row<'_>) -> Done<T>,
+) -> Done<Vec<T>> {
+    let mut rows = statement.query(params)?;
+    let mut all = Vec::new();
+    while all.len() < max
+        && let Some(row) = rows.next()?
+    {
+        all.extend(unless_corrupt(read(row))?);
+    }
+    Ok(all)
+}
+
 /// The first row of a query.
 pub(crate) fn first<T>(
     statement: &mut Statement<'_>,
@@ -140,6 +157,11 @@ pub(crate) fn first<T>(
 /// A value as JSON text. What we store always has string keys, which is all that serialising can fail for.
 pub(crate) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("stored values serialise")
+}
+
+/// How a project that may be absent is stored in a key, where NULL would never equal itself.
+pub(crate) fn project_code(project: Option<ProjectId>) -> Vec<u8> {
+    project.map_or_else(Vec::new, |project| project.to_bytes().to_vec())
 }
 
 /// What [`event`] reads, of a table named or aliased `e`.

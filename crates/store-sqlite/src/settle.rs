@@ -1,9 +1,9 @@
 //! Recording attempts and what follows from them; making deliveries due again.
 
 use posthouse_store::{HealthChange, Next, Settle, Settlement};
-use posthouse_types::{Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Space, TenantId, Timestamp};
+use posthouse_types::{Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Space, Timestamp};
 
-use crate::fault::Done;
+use crate::fault::{Done, unless_corrupt};
 use crate::lists;
 use crate::rows::{self, Cells};
 use crate::work::Work;
@@ -48,11 +48,12 @@ struct Found {
 /// Records all of it.
 pub(crate) fn write(work: &mut Work<'_>, prepared: &Prepared) -> Done<()> {
     for (settlement, headers) in &prepared.settlements {
-        write_one(work, settlement, headers)?;
+        unless_corrupt(write_one(work, settlement, headers))?;
     }
     prepared.health.iter().try_for_each(|change| write_health(work, change))
 }
 
+/// Reads before it writes, so that a row that can not be read is passed over whole.
 fn write_one(work: &mut Work<'_>, settlement: &Settlement, headers: &Headers) -> Done<()> {
     // Whatever is found, its claimer is done with it.
     work.effects.lanes.settled.push(settlement.delivery);
@@ -69,8 +70,10 @@ fn write_one(work: &mut Work<'_>, settlement: &Settlement, headers: &Headers) ->
     })?;
     let Some(mut found) = found else { return Ok(()) };
     if let Some(attempt) = &settlement.attempt {
+        let tenant = work.spaces.space(work.connection, found.space)?.tenant;
         found.attempts = found.attempts.saturating_add(1);
         insert_attempt(work, &mut found, attempt, headers)?;
+        work.count_bytes(tenant, i64::try_from(attempt.response_body.len()).unwrap_or(i64::MAX));
     }
     if !found.pending {
         work.connection
@@ -78,7 +81,7 @@ fn write_one(work: &mut Work<'_>, settlement: &Settlement, headers: &Headers) ->
             .execute((id, found.attempts, found.trail))?;
         return Ok(());
     }
-    let (state, due) = match settlement.next {
+    let (state, due) = match what_follows(work, settlement, found.attempts)? {
         Next::Succeeded => (DeliveryState::Succeeded, None),
         Next::RetryAt(due) => (DeliveryState::Pending, Some(due)),
         Next::Dead => (DeliveryState::Dead, None),
@@ -94,9 +97,25 @@ fn write_one(work: &mut Work<'_>, settlement: &Settlement, headers: &Headers) ->
     ))?;
     match due {
         Some(due) => work.effects.lanes.due.push((settlement.endpoint, (due, settlement.delivery))),
-        None => call_next(work, settlement.endpoint, found.order_key.as_deref(), settlement.at)?,
+        None => {
+            let next = call_next(work, settlement.endpoint, found.order_key.as_deref(), settlement.at);
+            unless_corrupt(next)?;
+        }
     }
     Ok(())
+}
+
+/// What the settlement says, unless the delivery was requeued while the attempt was under way: the claimer does
+/// not know of that. When the attempt failed, the delivery is due at once, and its fresh budget begins after it.
+fn what_follows(work: &mut Work<'_>, settlement: &Settlement, attempts: u16) -> Done<Next> {
+    let failed = matches!(settlement.next, Next::Dead | Next::RetryAt(_));
+    if !failed || !work.was_requeued(settlement.delivery) {
+        return Ok(settlement.next);
+    }
+    work.connection
+        .prepare_cached("UPDATE deliveries SET attempts_base = ?2 WHERE id = ?1")?
+        .execute((settlement.delivery.to_bytes(), attempts))?;
+    Ok(Next::RetryAt(settlement.at))
 }
 
 fn insert_attempt(work: &mut Work<'_>, found: &mut Found, attempt: &Attempt, headers: &Headers) -> Done<()> {
@@ -116,8 +135,6 @@ fn insert_attempt(work: &mut Work<'_>, found: &mut Found, attempt: &Attempt, hea
         &headers.response,
         &attempt.response_body[..],
     ))?;
-    let tenant: TenantId = work.spaces.space(work.connection, found.space)?.tenant;
-    work.count_bytes(tenant, i64::try_from(attempt.response_body.len()).unwrap_or(i64::MAX));
     Ok(())
 }
 
@@ -184,6 +201,14 @@ pub(crate) fn requeue(
     if !waits {
         work.effects.lanes.requeued.push(id);
         work.effects.lanes.due.push((found.endpoint_id, (now, id)));
+    }
+    // The lanes may have forgotten by now that its endpoint was deleted.
+    let deleted = work
+        .connection
+        .prepare_cached("SELECT 1 FROM endpoints WHERE id = ?1 AND deleted = 1")?
+        .exists([found.endpoint_id.to_bytes()])?;
+    if deleted {
+        work.effects.lanes.deleted.push(found.endpoint_id);
     }
     lists::delivery(work.connection, number, id)
 }

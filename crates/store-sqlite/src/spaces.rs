@@ -49,10 +49,12 @@ impl Spaces {
         if let Some(space) = self.spaces.get(&number) {
             return Ok(*space);
         }
+        let corrupt = |column| Fault::corrupt("spaces", column, number.to_string());
         let (tenant, environment): (Vec<u8>, i64) = connection
             .prepare_cached("SELECT tenant, environment FROM spaces WHERE number = ?1")?
-            .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let corrupt = |column| Fault::corrupt("spaces", column, number.to_string());
+            .query_row([number], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?
+            .ok_or_else(|| corrupt("number"))?;
         let space = Space {
             tenant: TenantId::from_bytes(&tenant).ok_or_else(|| corrupt("tenant"))?,
             environment: environment_of(environment).ok_or_else(|| corrupt("environment"))?,

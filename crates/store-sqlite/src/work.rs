@@ -2,12 +2,14 @@
 //! what the writer remembers, and what is to be told once the group is committed.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
-use posthouse_types::{Space, TenantId};
+use parking_lot::Mutex;
+use posthouse_types::{DeliveryId, Space, TenantId};
 use rusqlite::{Connection, Statement};
 
 use crate::fault::Done;
-use crate::lanes;
+use crate::lanes::{self, Lanes};
 use crate::spaces::Spaces;
 
 /// Statements that run for every event; kept apart from the cache to spare looking them up by their text.
@@ -80,6 +82,8 @@ pub(crate) struct Work<'c> {
     pub(crate) spaces: Spaces,
     /// What follows from the group.
     pub(crate) effects: Effects,
+    /// Up to date with all groups before this one.
+    lanes: Arc<Mutex<Lanes>>,
     /// What the group adds to the bytes that tenants keep.
     usage: HashMap<TenantId, i64>,
     /// The highest key in `attempts`, as far as this thread has looked.
@@ -91,12 +95,17 @@ pub(crate) const TRAIL_STEP: i64 = 1 << 16;
 
 impl<'c> Work<'c> {
     /// Nothing done yet.
-    pub(crate) fn new(connection: &'c Connection, statements: Statements<'c>) -> Self {
+    pub(crate) fn new(
+        connection: &'c Connection,
+        statements: Statements<'c>,
+        lanes: Arc<Mutex<Lanes>>,
+    ) -> Self {
         Self {
             connection,
             statements,
             spaces: Spaces::default(),
             effects: Effects::default(),
+            lanes,
             usage: HashMap::new(),
             last_trail: None,
         }
@@ -148,6 +157,11 @@ impl<'c> Work<'c> {
         let next = (last / TRAIL_STEP + 1) * TRAIL_STEP;
         self.last_trail = Some(next);
         Ok(next)
+    }
+
+    /// Whether a delivery was requeued since its claimer took it: in this group or before.
+    pub(crate) fn was_requeued(&self, id: DeliveryId) -> bool {
+        self.effects.lanes.requeued.contains(&id) || self.lanes.lock().was_requeued(id)
     }
 
     /// Counts bytes that a tenant keeps from now on, or no longer.

@@ -16,6 +16,7 @@ use posthouse_store::{Result, StoreError, Wakes};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
+use crate::Role;
 use crate::checkpoint::Checkpointer;
 use crate::fault::{Done, Fault, closed, io_error, store_error};
 use crate::lanes::Lanes;
@@ -94,8 +95,9 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Starts the thread on a connection that is migrated.
-    pub(crate) fn start(mut connection: Connection, dir: &Path, shared: Shared) -> Result<Self> {
-        let checkpointer = Checkpointer::start(&mut connection, dir).map_err(|error| store_error(&error))?;
+    pub(crate) fn start(mut connection: Connection, dir: &Path, role: Role, shared: Shared) -> Result<Self> {
+        let checkpointer =
+            Checkpointer::start(&mut connection, dir, role).map_err(|error| store_error(&error))?;
         let (sender, receiver) = channel();
         let queued_bytes = Arc::new(AtomicUsize::new(0));
         let groups = Arc::new(AtomicU64::new(0));
@@ -141,6 +143,11 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
+    /// Whether the thread is there to write.
+    pub(crate) fn is_running(&self) -> bool {
+        self.thread.lock().as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+
     /// Groups committed so far.
     pub(crate) fn groups(&self) -> u64 {
         self.groups.load(Ordering::Relaxed)
@@ -176,7 +183,7 @@ impl Thread {
                 return;
             }
         };
-        let mut work = Work::new(&self.connection, statements);
+        let mut work = Work::new(&self.connection, statements, self.shared.lanes.clone());
         let mut group = Vec::new();
         let mut open = true;
         while open {

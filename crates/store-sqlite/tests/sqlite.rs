@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering::Relaxed};
 
 use parking_lot::Mutex;
-use posthouse_store::conformance::build::{World, at, due, endpoint, ok, settlement, text, ulid};
+use posthouse_store::conformance::build::{World, at, due, endpoint, first, ok, settlement, text, ulid};
 use posthouse_store::{
-    Accept, Acceptance, ClaimDue, Config, Journal, KeyRecord, Maintenance, NewEvent, Next, Queue, Settle,
-    Store, StoreError,
+    Accept, Acceptance, ClaimDue, Config, DeliveryFilter, EventTypeRecord, Journal, KeyRecord, Maintenance,
+    NewEvent, Next, Prune, Queue, Settle, Store, StoreError,
 };
 use posthouse_store_sqlite::{Bounds, Options, Role, SqliteStore};
-use posthouse_types::{Capabilities, DeliveryId, EndpointId, KeyId, Timestamp};
+use posthouse_types::{Capabilities, DeliveryId, DeliveryState, EndpointId, KeyId, Timestamp};
 
 const SMALL: Bounds = Bounds { lane_entries: 4, entries: 8, bytes: 1024 * 1024 };
 
@@ -210,6 +210,150 @@ async fn a_damaged_value_is_named() {
     connection.execute("UPDATE endpoints SET settings = 'damaged'", []).unwrap();
     let error = store.endpoint(world.space, id).await.unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { table: "endpoints", column: "settings", .. }), "{error}");
+}
+
+fn database(dir: &Path) -> rusqlite::Connection {
+    rusqlite::Connection::open(dir.join("posthouse.db")).unwrap()
+}
+
+#[tokio::test]
+async fn a_start_leaves_out_what_is_damaged() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, store) = world(dir.path(), SMALL).await;
+    let (bad, good) = (world.endpoint().await, world.endpoint().await);
+    for name in ["bad", "good"] {
+        let record = EventTypeRecord {
+            space: world.space,
+            event_type: text(name),
+            description: String::new(),
+            schema: Some(true.into()),
+            created_at: at(0),
+            updated_at: at(0),
+        };
+        ok(store.put_event_type(record).await);
+    }
+    let damage = "UPDATE endpoints SET settings = 'damaged' WHERE id = ?1";
+    database(dir.path()).execute(damage, [bad.to_bytes()]).unwrap();
+    let damage = "UPDATE event_types SET schema = 'damaged' WHERE name = 'bad'";
+    database(dir.path()).execute(damage, []).unwrap();
+    let endpoints = ok(store.all_endpoints().await);
+    assert_eq!(endpoints.iter().map(|record| record.endpoint.id).collect::<Vec<_>>(), [good]);
+    let event_types = ok(store.all_event_types().await);
+    assert_eq!(event_types.iter().map(|record| record.event_type.as_str()).collect::<Vec<_>>(), ["good"]);
+}
+
+/// Deliveries of events that are damaged or missing end, and the others go on: behind them in the lane, and
+/// behind them in order.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_event_holds_up_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, store) = world(dir.path(), SMALL).await;
+    let endpoint = world.endpoint().await;
+    let [damaged, missing] = [world.send_in_order(endpoint, "k").await, world.send(endpoint).await];
+    let next = [world.send_in_order(endpoint, "k").await, world.send(endpoint).await];
+    drop((world.clone(), store));
+    let space = world.space;
+    drop(world);
+    let of = "(SELECT event_seq FROM deliveries WHERE id = ?1)";
+    let connection = database(dir.path());
+    let damage = format!("UPDATE events SET event_type = '' WHERE seq = {of}");
+    connection.execute(&damage, [damaged.to_bytes()]).unwrap();
+    connection.execute(&format!("DELETE FROM events WHERE seq = {of}"), [missing.to_bytes()]).unwrap();
+
+    let store = server(dir.path(), SMALL);
+    let claimed: HashSet<_> = claim_all(&store, at(1), 10).await.into_iter().map(|(_, id)| id).collect();
+    assert_eq!(claimed, next.into());
+    let state = "SELECT state FROM deliveries WHERE id = ?1";
+    for id in [damaged, missing] {
+        let state: i64 = connection.query_row(state, [id.to_bytes()], |row| row.get(0)).unwrap();
+        assert_eq!(state, 2, "it is dead");
+    }
+    connection.execute("UPDATE events SET event_type = 't' WHERE event_type = ''", []).unwrap();
+    ok(store.requeue(space, damaged, at(2)).await).unwrap();
+    assert_eq!(claim_all(&store, at(2), 10).await, [(endpoint, damaged)], "mended, it can be tried again");
+}
+
+#[tokio::test]
+async fn a_damaged_delivery_does_not_hold_up_its_batch() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, store) = world(dir.path(), Bounds::default()).await;
+    let endpoint = world.endpoint().await;
+    let ids = [world.send(endpoint).await, world.send(endpoint).await];
+    let claim = ok(store.claim_due(due(at(1))).await);
+    let damage = "UPDATE deliveries SET attempts = 99999999 WHERE id = ?1";
+    database(dir.path()).execute(damage, [ids[0].to_bytes()]).unwrap();
+    let settlements =
+        claim.deliveries.iter().map(|claimed| settlement(claimed, at(2), Next::Succeeded)).collect();
+    ok(store.settle(Settle { settlements, health: vec![] }).await);
+    assert_eq!(world.delivery(ids[1]).await.state, DeliveryState::Succeeded);
+}
+
+/// A command of a newer version beside a server of an older one.
+#[tokio::test]
+async fn a_command_does_not_change_the_schema_under_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = server(dir.path(), SMALL);
+    database(dir.path()).execute("DELETE FROM migrations", []).unwrap();
+    let command = || SqliteStore::open(Options::new(dir.path(), Role::OneShot));
+    let refused = command().err().unwrap().to_string();
+    assert!(refused.contains("stop the server first"), "{refused}");
+    drop(first);
+    let refused = command().err().unwrap().to_string();
+    assert!(refused.contains("already exists"), "without a server it is tried: {refused}");
+
+    let other = tempfile::tempdir().unwrap();
+    let command = SqliteStore::open(Options::new(other.path(), Role::OneShot)).unwrap();
+    drop(server(other.path(), SMALL));
+    drop(command);
+}
+
+#[tokio::test]
+async fn many_deliveries_make_a_short_slice() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, store) = world(dir.path(), SMALL).await;
+    let endpoint = world.endpoint().await;
+    for _ in 0..5 {
+        world.accept(vec![(0..900).fold(world.draft("t"), |draft, _| draft.to(endpoint))]).await;
+    }
+    assert!(ok(store.delete_endpoint(world.space, endpoint).await));
+    assert_eq!(ok(store.cancel_orphans(at(1), 10_000).await), 4500);
+    let mut slice = Prune { now: at(2), before: at(2), tenant_bytes_max: u64::MAX, limit: 100, after: None };
+    for (events, more) in [(3, true), (2, false)] {
+        let pruned = ok(store.prune(slice).await);
+        assert_eq!((pruned.events, pruned.next.is_some()), (events, more));
+        slice.after = pruned.next;
+    }
+}
+
+/// Lists that take all their connections do not keep keys, claims and pings waiting.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_keep_nobody_waiting() {
+    let dir = tempfile::tempdir().unwrap();
+    let (world, store) = world(dir.path(), SMALL).await;
+    let endpoint = world.endpoint().await;
+    for _ in 0..20 {
+        world.accept((0..1000).map(|_| world.draft("t").to(endpoint)).collect()).await;
+    }
+    let filter = DeliveryFilter { event_type: Some(text("none")), ..DeliveryFilter::default() };
+    let lists: Vec<_> = (0..40)
+        .map(|_| {
+            let (world, filter) = (world.clone(), filter.clone());
+            tokio::spawn(async move {
+                ok(world.store.deliveries(world.space, filter, first(10)).await);
+            })
+        })
+        .collect();
+    tokio::task::yield_now().await;
+    for _ in 0..5 {
+        assert_eq!(ok(store.key_by_digest(&[0; 32]).await), None);
+        ok(store.ping().await);
+        assert_eq!(ok(store.claim_due(ClaimDue { limit: 10, ..due(at(1)) }).await).deliveries.len(), 10);
+    }
+    let waiting = lists.iter().filter(|list| !list.is_finished()).count();
+    assert!(waiting > 0, "they were answered before the lists");
+    for list in lists {
+        list.await.unwrap();
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -30,7 +30,10 @@ pub trait Config: Send + Sync {
     /// Removes a key; the answer is what it was.
     async fn delete_key(&self, tenant: TenantId, id: KeyId) -> Result<Option<KeyRecord>>;
 
-    /// Stores a new project. [`crate::Constraint::ProjectId`] when its id is taken.
+    /// How many things the space holds. Cheap enough to ask before each is added.
+    async fn counts(&self, space: Space) -> Result<Counts>;
+
+    /// Stores a new project. [`crate::Constraint::ProjectId`] when its id is taken within the space.
     async fn insert_project(&self, project: ProjectRecord) -> Result<()>;
 
     /// One project.
@@ -76,7 +79,8 @@ pub trait Config: Send + Sync {
         page: PageRequest<EndpointId>,
     ) -> Result<Page<EndpointRecord, EndpointId>>;
 
-    /// Every endpoint of every space: what a node loads to match and deliver.
+    /// Every endpoint of every space: what a node loads to match and deliver. One that can not be read is left
+    /// out, and logged.
     async fn all_endpoints(&self) -> Result<Vec<EndpointRecord>>;
 
     /// Replaces settings, `disabled_reason`, `updated_at`, headers and secrets of an endpoint (health stays as
@@ -94,9 +98,11 @@ pub trait Config: Send + Sync {
     async fn delete_endpoint(&self, space: Space, id: EndpointId) -> Result<bool>;
 
     /// Stores an event type, replacing one of that name but for its `created_at`.
-    async fn put_event_type(&self, event_type: EventTypeRecord) -> Result<()>;
+    /// The answer is as stored.
+    async fn put_event_type(&self, event_type: EventTypeRecord) -> Result<EventTypeRecord>;
 
-    /// Every event type of every space, for matching; by name, in the order of its bytes.
+    /// Every event type of every space, for matching; by name, in the order of its bytes. One that can not be
+    /// read is left out, and logged.
     async fn all_event_types(&self) -> Result<Vec<EventTypeRecord>>;
 
     /// Event types of a space, by name, in the order of its bytes.
@@ -105,6 +111,19 @@ pub trait Config: Send + Sync {
         space: Space,
         page: PageRequest<EventType>,
     ) -> Result<Page<EventTypeRecord, EventType>>;
+}
+
+/// How many things a space holds, for limits.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Endpoints, deleted ones not counted.
+    pub endpoints: usize,
+    /// Projects.
+    pub projects: usize,
+    /// Event types.
+    pub event_types: usize,
+    /// Keys.
+    pub keys: usize,
 }
 
 /// An owner of everything else.

@@ -35,8 +35,6 @@ pub enum StoreError {
 pub enum Constraint {
     /// A session's id, within its space.
     SessionId,
-    /// A project's id.
+    /// A project's id, within its space.
     ProjectId,
-    /// A tenant's name.
-    TenantName,
 }

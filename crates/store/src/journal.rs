@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use posthouse_types::{
     Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId, EventRef, EventType,
-    IdempotencyKey, Page, PageRequest, Space, Timestamp,
+    IdempotencyKey, Page, PageRequest, ProjectId, Space, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -17,23 +17,35 @@ use crate::Result;
 pub trait Journal: Send + Sync {
     /// Makes the events, their deliveries and the idempotency record durable in one commit; a session that an
     /// event names and that is not registered is registered with it (in the event's project, at its time,
-    /// without label and metadata). All or nothing. The idempotency key is looked at before external ids. An
-    /// endpoint deleted meanwhile is no obstacle: [`crate::Maintenance::cancel_orphans`] sees to it.
+    /// without label and metadata). All or nothing. The idempotency key is looked at before external ids, and
+    /// these before sessions. An endpoint deleted meanwhile is no obstacle: [`crate::Maintenance::cancel_orphans`] sees to it.
     async fn accept(&self, accept: Accept) -> Result<Acceptance>;
 
     /// One event. Our id finds it also when it has an external one.
     async fn event(&self, space: Space, event: &EventRef) -> Result<Option<Event>>;
 
-    /// Events, newest first; of one type when given.
+    /// Events that pass the filter, newest first. A page ends early once its payloads come to
+    /// [`PAGE_BYTES_MAX`], or when looking at [`SCAN_ROWS_MAX`] events has not filled it; `next` then says where
+    /// to go on, as after a full page.
     async fn events(
         &self,
         space: Space,
-        event_type: Option<EventType>,
+        filter: EventFilter,
         page: PageRequest<EventId>,
     ) -> Result<Page<Event, EventId>>;
 
+    /// What was answered to the publish that used this idempotency key, with its fingerprint. Past its time it
+    /// may or may not be there.
+    async fn answered(
+        &self,
+        space: Space,
+        project: Option<ProjectId>,
+        key: &IdempotencyKey,
+    ) -> Result<Option<([u8; 32], Vec<AcceptedEvent>)>>;
+
     /// Events in the order of acceptance (oldest first) after the one named, or from the first when that is
-    /// [`EventId::MIN`]. What a live stream reads after each wake-up.
+    /// [`EventId::MIN`]. What a live stream reads after each wake-up. At least one where there is one; no more
+    /// than `limit`, nor than come to [`PAGE_BYTES_MAX`].
     async fn events_after(&self, space: Space, after: EventId, limit: usize) -> Result<Vec<Event>>;
 
     /// The event accepted last; where a live stream without a starting point begins.
@@ -42,7 +54,8 @@ pub trait Journal: Send + Sync {
     /// One delivery.
     async fn delivery(&self, space: Space, id: DeliveryId) -> Result<Option<Delivery>>;
 
-    /// Deliveries that pass the filter, newest first.
+    /// Deliveries that pass the filter, newest first. A page ends early when looking at [`SCAN_ROWS_MAX`]
+    /// deliveries has not filled it; `next` then says where to go on.
     async fn deliveries(
         &self,
         space: Space,
@@ -89,8 +102,10 @@ pub struct NewDelivery {
 /// What makes a publish repeatable.
 #[derive(Debug, Clone)]
 pub struct Idempotency {
-    /// The caller's key, unique within the space.
+    /// The caller's key, unique within the space and the project that the caller's API key is limited to.
     pub key: IdempotencyKey,
+    /// That project.
+    pub project: Option<ProjectId>,
     /// A digest of the request.
     pub fingerprint: [u8; 32],
     /// When the key may be forgotten: by the next [`crate::Maintenance::prune`].
@@ -108,6 +123,8 @@ pub enum Acceptance {
     KeyReused,
     /// The event at this index has an external id that is taken; nothing was written.
     DuplicateId(usize),
+    /// The event at this index names a project, and a session that belongs to another; nothing was written.
+    SessionOfAnotherProject(usize),
 }
 
 /// What a publisher is told of one event, and told again when it repeats itself.
@@ -135,6 +152,20 @@ impl AcceptedEvent {
     }
 }
 
+/// Bytes of payloads on one page: past it the page ends, however few events are on it.
+pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Rows looked at for one page: past it the page ends, so that a filter that fits nothing costs no more.
+pub const SCAN_ROWS_MAX: usize = 20_000;
+
+/// Which events to list. All that is given must hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct EventFilter {
+    /// Of this type.
+    pub event_type: Option<EventType>,
+    /// Of this project.
+    pub project: Option<ProjectId>,
+}
+
 /// Which deliveries to list. All that is given must hold.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DeliveryFilter {
@@ -146,8 +177,10 @@ pub struct DeliveryFilter {
     pub event_type: Option<EventType>,
     /// In this state.
     pub state: Option<DeliveryState>,
-    /// Created at or after.
+    /// Created at or after, by the time that its id carries.
     pub since: Option<Timestamp>,
-    /// Created before.
+    /// Created before, likewise.
     pub until: Option<Timestamp>,
+    /// Of an event and to an endpoint that are both of this project.
+    pub project: Option<ProjectId>,
 }

@@ -18,10 +18,13 @@ pub mod maintenance;
 pub mod queue;
 pub mod wake;
 
-pub use config::{Config, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord, Tenant};
+pub use config::{
+    Config, Counts, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord, Tenant,
+};
 pub use error::{Constraint, Result, StoreError};
 pub use journal::{
-    Accept, Acceptance, AcceptedEvent, DeliveryFilter, Idempotency, Journal, NewDelivery, NewEvent,
+    Accept, Acceptance, AcceptedEvent, DeliveryFilter, EventFilter, Idempotency, Journal, NewDelivery,
+    NewEvent, PAGE_BYTES_MAX, SCAN_ROWS_MAX,
 };
 pub use maintenance::{Maintenance, Prune, Pruned};
 pub use queue::{Claim, ClaimDue, Claimed, HealthChange, Next, Queue, Settle, Settlement};

@@ -10,7 +10,7 @@ use crate::Result;
 pub trait Maintenance: Send + Sync {
     /// Removes up to `limit` events that are older than `before`, or that their tenant has no room for, with
     /// their deliveries and attempts, and idempotency records past their time. Never an event with a pending
-    /// delivery.
+    /// delivery. Events with very many deliveries make a slice shorter.
     async fn prune(&self, prune: Prune) -> Result<Pruned>;
 
     /// Cancels up to `limit` pending deliveries of endpoints that were deleted; answers how many.
@@ -20,7 +20,7 @@ pub trait Maintenance: Send + Sync {
     /// claims live and die with the process.
     async fn release_expired(&self, now: Timestamp) -> Result<usize>;
 
-    /// Cheap proof that the store answers.
+    /// Cheap proof that the store answers: it reads, and writes nothing.
     async fn ping(&self) -> Result<()>;
 
     /// Writes out what it can and lets go of the database. The store answers
@@ -50,4 +50,6 @@ pub struct Pruned {
     pub events: usize,
     /// Where to go on; `None` when the round is over.
     pub next: Option<EventId>,
+    /// There is more to remove than one slice: prune again at once, also when the round is over.
+    pub more: bool,
 }

@@ -16,20 +16,22 @@ pub trait Queue: Send + Sync {
     /// Takes due deliveries, each of which belongs to the caller until it is settled or released, or its
     /// lease runs out: no other claim returns it. Fair between endpoints: one with a long queue does not keep
     /// others waiting. Endpoints are asked in turn, oldest due delivery of each first. Deleted endpoints are
-    /// left out; those that are off are for the caller to leave out, through `room`.
+    /// left out; those that are off are for the caller to leave out, through `room`. A delivery whose event
+    /// can not be read ends as dead, and is logged: it holds up nothing.
     async fn claim_due(&self, claim: ClaimDue) -> Result<Claim>;
 
     /// Records attempts and what follows from them, in one commit. A delivery that has ended meanwhile (its
     /// endpoint was deleted) keeps its end; the attempt is recorded all the same. A delivery or endpoint of
-    /// which nothing is left is passed over.
+    /// which nothing is left is passed over, and so is one that can not be read, which is logged.
     async fn settle(&self, settle: Settle) -> Result<()>;
 
     /// Gives claimed deliveries back untried: they are due again at once.
     async fn release(&self, deliveries: Vec<DeliveryId>) -> Result<()>;
 
     /// Makes a delivery due again now, whatever its state, with a fresh budget of attempts; one that is
-    /// pending is made due now, unless it is claimed or waits its turn: then it stays so. `None` when the
-    /// space has no such delivery.
+    /// pending is made due now, unless it is claimed or waits its turn: then it stays so. When the attempt of
+    /// its claimer then fails, it is due at once with a fresh budget, whatever the claimer says is to follow.
+    /// `None` when the space has no such delivery.
     async fn requeue(&self, space: Space, id: DeliveryId, now: Timestamp) -> Result<Option<Delivery>>;
 }
 

@@ -101,8 +101,10 @@ pub struct EndpointUrl(url::Url);
 impl EndpointUrl {
     /// Checks form and scheme.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let too_long =
+            || Invalid::because(format!("must be at most {URL_CHARS_MAX} characters, once encoded"));
         if text.len() > URL_CHARS_MAX {
-            return Err(Invalid::because(format!("must be at most {URL_CHARS_MAX} characters")));
+            return Err(too_long());
         }
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(Invalid::new("must not hold white space or control characters"));
@@ -121,6 +123,13 @@ impl EndpointUrl {
         if url.fragment().is_some() {
             return Err(Invalid::new("must not hold a fragment"));
         }
+        if url.as_str().len() > URL_CHARS_MAX {
+            return Err(too_long());
+        }
+        // WHATWG lets through hosts such as a{b}.example that no HTTP client takes.
+        if url.as_str().parse::<http::Uri>().is_err() {
+            return Err(Invalid::new("must not hold characters that a URL has to encode"));
+        }
         Ok(Self(url))
     }
 
@@ -132,6 +141,16 @@ impl EndpointUrl {
     /// True for `https`.
     pub fn is_https(&self) -> bool {
         self.0.scheme() == "https"
+    }
+
+    /// True when the host is this machine by its text alone: `localhost`, 127.0.0.0/8 or `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        match self.0.host() {
+            Some(url::Host::Ipv4(address)) => address.is_loopback(),
+            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        }
     }
 
     /// The host, for people and logs.
@@ -238,7 +257,7 @@ impl EventFilter {
     pub fn new(patterns: impl IntoIterator<Item = EventPattern>) -> Result<Self, Invalid> {
         let mut unique = Vec::new();
         for pattern in patterns {
-            if !unique.contains(&pattern) {
+            if unique.len() <= EVENT_PATTERNS_MAX && !unique.contains(&pattern) {
                 unique.push(pattern);
             }
         }
@@ -371,6 +390,9 @@ pub struct Health {
     pub last_success_at: Option<Timestamp>,
     /// The circuit is open: nothing is sent before this, and then one probe.
     pub open_until: Option<Timestamp>,
+    /// Probes that failed since it opened.
+    #[serde(default)]
+    pub probes_failed: u32,
 }
 
 /// Health in one word.
@@ -425,7 +447,7 @@ pub struct Header {
 pub struct Headers(Vec<Header>);
 
 /// Headers that would break framing, or that only we may set.
-const FORBIDDEN_HEADERS: [&str; 12] = [
+const FORBIDDEN_HEADERS: [&str; 15] = [
     "connection",
     "content-length",
     "expect",
@@ -438,6 +460,9 @@ const FORBIDDEN_HEADERS: [&str; 12] = [
     "transfer-encoding",
     "upgrade",
     "accept-encoding",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
 ];
 
 impl Headers {
@@ -455,14 +480,16 @@ impl Headers {
                 Invalid::because(format!("must be at most {HEADERS_BYTES_MAX} bytes")),
             ));
         }
-        headers
-            .into_iter()
-            .map(|(name, value)| {
-                check_header(&name, &value).map_err(|invalid| (name.clone(), invalid))?;
-                Ok(Header { name: name.to_ascii_lowercase(), value })
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map(Self)
+        let mut checked: Vec<Header> = Vec::with_capacity(headers.len());
+        for (name, value) in headers {
+            check_header(&name, &value).map_err(|invalid| (name.clone(), invalid))?;
+            let lower = name.to_ascii_lowercase();
+            if checked.iter().any(|header| header.name == lower) {
+                return Err((name, Invalid::new("is given twice, in different spellings")));
+            }
+            checked.push(Header { name: lower, value });
+        }
+        Ok(Self(checked))
     }
 
     /// The headers, by name.
@@ -522,11 +549,18 @@ mod tests {
             "https://exa mple.com/",
             "https://example.com:0/",
             "https://example.com:99999/",
+            "https://a{b}.example/",
             "javascript:alert(1)",
         ] {
             assert!(EndpointUrl::parse(bad).is_err(), "{bad}");
         }
         assert!(EndpointUrl::parse(&format!("https://example.com/{}", "a".repeat(2048))).is_err());
+        assert!(
+            EndpointUrl::parse(&format!("https://example.com/{}", "é".repeat(900))).is_err(),
+            "once encoded"
+        );
+        let accepted = EndpointUrl::parse(&format!("https://example.com/{}", "é".repeat(300))).unwrap();
+        assert_eq!(EndpointUrl::parse(accepted.as_str()), Ok(accepted.clone()), "what is stored reads back");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::Invalid;
-use crate::limits::FILTER_CONDITIONS_MAX;
+use crate::limits::{FILTER_BYTES_MAX, FILTER_CONDITIONS_MAX};
 
 /// Conditions by JSON Pointer (RFC 6901): `{"/status": "done", "/priority": ["high", "urgent"],
 /// "/user/email": {"exists": true}}`. A scalar means *equals*, an array *equals one of*, and an object names
@@ -97,6 +97,11 @@ impl TryFrom<Map<String, Value>> for PayloadFilter {
     fn try_from(conditions: Map<String, Value>) -> Result<Self, Invalid> {
         if conditions.is_empty() || conditions.len() > FILTER_CONDITIONS_MAX {
             return Err(Invalid::because(format!("must have 1 to {FILTER_CONDITIONS_MAX} conditions")));
+        }
+        let bytes: usize =
+            conditions.iter().map(|(pointer, value)| pointer.len() + value.to_string().len()).sum();
+        if bytes > FILTER_BYTES_MAX {
+            return Err(Invalid::because(format!("must be at most {FILTER_BYTES_MAX} bytes")));
         }
         conditions
             .into_iter()

@@ -22,6 +22,16 @@ pub const URL_CHARS_MAX: usize = 2048;
 pub const EVENT_PATTERNS_MAX: usize = 100;
 /// Conditions in one endpoint's payload filter.
 pub const FILTER_CONDITIONS_MAX: usize = 20;
+/// Pointers and values of one endpoint's payload filter together, as JSON text.
+pub const FILTER_BYTES_MAX: usize = 8 * 1024;
+/// Endpoints of one tenant in one environment.
+pub const ENDPOINTS_PER_SPACE_MAX: usize = 20_000;
+/// Projects of one tenant in one environment.
+pub const PROJECTS_PER_SPACE_MAX: usize = 10_000;
+/// Event types of one tenant in one environment.
+pub const EVENT_TYPES_PER_SPACE_MAX: usize = 5_000;
+/// Keys of one tenant in one environment.
+pub const KEYS_PER_SPACE_MAX: usize = 1_000;
 /// Custom headers of one endpoint.
 pub const HEADERS_MAX: usize = 32;
 /// Names and values of one endpoint's custom headers together.
@@ -39,6 +49,10 @@ pub const REQUEST_BYTES_MAX: usize = 1024 * 1024 + 16 * 1024;
 pub const BATCH_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Events in a batch publish.
 pub const BATCH_EVENTS_MAX: usize = 1000;
+/// Deliveries that one publish may make: events times the endpoints that match.
+pub const DELIVERIES_PER_PUBLISH_MAX: usize = 100_000;
+/// What a JSON Schema may come to once its references are unfolded, in members and elements.
+pub const SCHEMA_UNFOLDED_MAX: u64 = 10_000;
 /// How long an idempotency key answers with its first result.
 pub const IDEMPOTENCY_WINDOW: Duration = Duration::from_hours(24);
 

@@ -8,8 +8,6 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_path_to_error::{Path, Segment};
 
-use super::limits::MESSAGE_CHARS_MAX;
-
 /// A struct that is written as an object. What serde derives would also read an array, member by member.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Object<T>(pub(crate) T);
@@ -62,7 +60,10 @@ pub(super) fn refused_member(root: &str, path: &Path, error: &serde_json::Error)
     if message.starts_with("unknown field ") {
         let known = message.rsplit_once(", expected ").map_or("", |(_, known)| known);
         let known = known.trim_start_matches("one of ");
-        return FieldError::new(location, format!("unknown member; known are {known}"));
+        return match known {
+            "" => FieldError::new(location, "unknown member; there are none"),
+            known => FieldError::new(location, format!("unknown member; known are {known}")),
+        };
     }
-    FieldError::new(location, message.chars().take(MESSAGE_CHARS_MAX).collect::<String>())
+    FieldError::new(location, message)
 }

@@ -13,13 +13,23 @@ pub(crate) const PAYLOAD_SHARED_BYTES_MIN: usize = 16 * 1024;
 pub(crate) const FIELD_ERRORS_MAX: usize = 20;
 /// Characters of a wrong value that an answer repeats; longer ones are left out.
 pub(crate) const VALUE_CHARS_MAX: usize = 128;
-/// Characters of a parser's message that an answer repeats.
+/// Characters of the place of an error: names of members are the caller's.
+pub(crate) const LOCATION_CHARS_MAX: usize = 200;
+/// Characters of what an error says.
 pub(crate) const MESSAGE_CHARS_MAX: usize = 400;
 /// Characters of a caller's request id.
 pub(crate) const REQUEST_ID_CHARS_MAX: usize = 128;
-/// A live stream says at least this often that it is there.
+/// A live stream says at least this often that it is there, and asks whether its key still is.
 pub(crate) const STREAM_KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// A WebSocket that says nothing for this long, not even a pong, is gone.
 pub(crate) const STREAM_SILENCE_MAX: Duration = Duration::from_secs(60);
-/// A WebSocket that takes nothing for this long is gone.
+/// The reader of a stream that takes nothing for this long is gone.
 pub(crate) const STREAM_SEND_TIMEOUT: Duration = Duration::from_secs(30);
+/// Events that wait for the reader of server-sent events, beside those just read from the store.
+pub(crate) const STREAM_FRAMES_MAX: usize = 2;
+/// Live streams that one key may have open.
+pub(crate) const STREAMS_PER_KEY_MAX: usize = 100;
+/// What a client may say on a WebSocket, bytes. Only control frames mean anything, and they are smaller.
+pub(crate) const STREAM_MESSAGE_BYTES_MAX: usize = 4096;
+/// Request and response bodies on a page of attempts, beyond the first attempt's.
+pub(crate) const ATTEMPTS_PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -5,6 +5,7 @@
 
 mod body;
 mod caller;
+mod confidential;
 mod depth;
 mod fields;
 mod idempotency;
@@ -14,19 +15,24 @@ mod page;
 mod path;
 mod query;
 mod render;
+mod shorten;
+mod slots;
 mod state;
 
 pub(crate) use body::{BatchBody, EventBody, JsonBody, OptionalJson, parse};
+pub(crate) use confidential::Confidential;
 pub(crate) use depth::is_too_deep;
 pub(crate) use fields::Fields;
 pub(crate) use idempotency::Idempotency;
 pub(crate) use json::Object;
 pub(crate) use limits::{
-    PAYLOAD_DEPTH_MAX, PAYLOAD_SHARED_BYTES_MIN, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAM_SILENCE_MAX,
+    ATTEMPTS_PAGE_BYTES_MAX, PAYLOAD_DEPTH_MAX, PAYLOAD_SHARED_BYTES_MIN, STREAM_FRAMES_MAX,
+    STREAM_MESSAGE_BYTES_MAX, STREAM_SILENCE_MAX,
 };
 pub(crate) use page::{Cursor, cursor_text, page_request};
 pub(crate) use path::Id;
 pub(crate) use query::Query;
 pub(crate) use render::{Answer, Occurrence, Refusal, Shell, unknown_path, wrong_method};
+pub(crate) use slots::{Slot, Slots};
 pub(crate) use state::Api;
 pub use state::ApiOptions;

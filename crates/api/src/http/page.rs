@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posthouse_engine::{Error, ErrorKind};
 use posthouse_types::{
-    DeliveryId, EndpointId, EventId, EventType, KeyId, PageRequest, ProjectId, SessionId, Timestamp,
+    AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, PageRequest, ProjectId, SessionId, Timestamp,
 };
 
 /// A key by which a list is ordered.
@@ -62,7 +62,7 @@ macro_rules! by_display {
     )*};
 }
 
-by_display!(DeliveryId, EndpointId, EventId, EventType, KeyId, ProjectId, SessionId);
+by_display!(AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, ProjectId, SessionId);
 
 /// Milliseconds and a key.
 impl<K: Cursor> Cursor for (Timestamp, K) {

@@ -20,6 +20,7 @@ use posthouse_engine::{Error, ErrorKind};
 use tower::{Layer, Service};
 
 use super::limits::REQUEST_ID_CHARS_MAX;
+use super::shorten::shorten;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -32,7 +33,7 @@ pub(crate) struct Refusal(Arc<Error>);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
-        Self(Arc::new(error))
+        Self(Arc::new(shorten(error)))
     }
 }
 

@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use posthouse_engine::Engine;
 use posthouse_types::limits::{BATCH_BYTES_MAX, REQUEST_BYTES_MAX};
+use tokio::sync::watch;
 
-use super::limits::REQUEST_TIMEOUT_DEFAULT;
+use super::Slots;
+use super::limits::{
+    REQUEST_TIMEOUT_DEFAULT, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAMS_PER_KEY_MAX,
+};
 
 /// How the HTTP surface behaves; the operator's choice.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +21,12 @@ pub struct ApiOptions {
     pub request_bytes_max: usize,
     /// Body of a batch publish, bytes.
     pub batch_bytes_max: usize,
+    /// Live streams that one key may have open.
+    pub streams_per_key_max: usize,
+    /// A live stream says at least this often that it is there, and asks whether its key still is.
+    pub stream_keep_alive: Duration,
+    /// How long the reader of a live stream may take nothing.
+    pub stream_send_timeout: Duration,
 }
 
 impl Default for ApiOptions {
@@ -25,6 +35,9 @@ impl Default for ApiOptions {
             request_timeout: REQUEST_TIMEOUT_DEFAULT,
             request_bytes_max: REQUEST_BYTES_MAX,
             batch_bytes_max: BATCH_BYTES_MAX,
+            streams_per_key_max: STREAMS_PER_KEY_MAX,
+            stream_keep_alive: STREAM_KEEP_ALIVE,
+            stream_send_timeout: STREAM_SEND_TIMEOUT,
         }
     }
 }
@@ -34,4 +47,7 @@ impl Default for ApiOptions {
 pub(crate) struct Api {
     pub(crate) engine: Arc<Engine>,
     pub(crate) options: ApiOptions,
+    /// True when the server stops: live streams end then.
+    pub(crate) stop: watch::Receiver<bool>,
+    pub(crate) streams: Slots,
 }

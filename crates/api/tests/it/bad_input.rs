@@ -290,6 +290,13 @@ const OTHERS: &[Row] = &[
     ("GET", "deliveries/{ep}", "", "not-found", &[]),
     ("GET", "deliveries/x/attempts", "", "not-found", &[]),
     ("POST", "deliveries/x/replay", "", "not-found", &[]),
+    ("GET", "deliveries/{dlv}/attempts?page=2", "", "invalid", &["query.page"]),
+    ("GET", "deliveries/{dlv}/attempts?limit=0", "", "invalid", &["query.limit"]),
+    ("GET", "deliveries/{dlv}/attempts?cursor=ZXZ0Xw", "", "malformed", &["query.cursor"]),
+    ("POST", "deliveries/{dlv}/replay", r#"{"delay": 1}"#, "invalid", &["body.delay"]),
+    ("POST", "endpoints/{ep}/test", r#"{"type": "mine"}"#, "invalid", &["body.type"]),
+    ("POST", "endpoints/{ep}/test", "[]", "invalid", &["body"]),
+    ("POST", "endpoints/{ep}/test", "{", "malformed", &["body"]),
     ("GET", "sessions/none", "", "not-found", &[]),
     ("DELETE", "keys/key_01ARZ3NDEKTSV4RRFFQ69G5FAV", "", "not-found", &[]),
     ("GET", "events?limit=0", "", "invalid", &["query.limit"]),
@@ -435,4 +442,44 @@ async fn a_key_does_only_what_it_may() {
     world.key = world.key_of("acme", Environment::Live, &[Capability::Admin]).await;
     let more = world.post("/api/v1/keys", r#"{"name": "n", "capabilities": ["manage"]}"#).await;
     assert_eq!(more.locations(), ["body.capabilities"]);
+}
+
+#[tokio::test]
+async fn what_a_caller_sent_is_repeated_in_small_pieces_only() {
+    let world = World::new().await;
+    let long = "ü".repeat(400_000);
+    let many = "x".repeat(30_000);
+    let name = format!(r#"{{"{long}": 1}}"#);
+    for (method, path, body) in [
+        ("POST", "events".to_owned(), name.clone()),
+        ("POST", "endpoints".to_owned(), name.clone()),
+        ("POST", "endpoints".to_owned(), format!(r#"{{"url": "https://e.com", "retry_policy": {name}}}"#)),
+        ("POST", "endpoints".to_owned(), format!(r#"{{"url": "https://e.com", "metadata": "{long}"}}"#)),
+        ("POST", "endpoints".to_owned(), format!(r#"{{"url": "https://e.com", "headers": {name}}}"#)),
+        (
+            "POST",
+            "endpoints".to_owned(),
+            format!(
+                r#"{{"url": "https://e.com", "headers": {{"{many}": "a"}}, "events": ["{long}"],
+                    "retry_policy": {{"policy": "standard", "delay_seconds": 1}}}}"#
+            ),
+        ),
+        ("POST", "events".to_owned(), format!(r#"{{"type": "{long}", "payload": 1}}"#)),
+        ("POST", "events/batch".to_owned(), format!(r#"{{"events": [{name}]}}"#)),
+        ("GET", format!("events?{many}=1"), String::new()),
+        ("GET", format!("events?{many}=1&{many}=2"), String::new()),
+        ("GET", format!("events?cursor={many}"), String::new()),
+        ("GET", format!("events/{many}"), String::new()),
+    ] {
+        let answer = world.call(method, &format!("/api/v1/{path}"), &body).await;
+        assert!(answer.status.is_client_error(), "{}", answer.status);
+        let problem = answer.json();
+        for text in [&problem["detail"], &problem["errors"]] {
+            assert!(text.to_string().chars().count() < 2000, "{text}");
+        }
+    }
+    let answer = world.post("/api/v1/events", &name).await;
+    let location = &answer.locations()[0];
+    assert_eq!(location.chars().count(), 200);
+    assert!(location.starts_with("body.üü") && location.ends_with("ü…"), "{location}");
 }

@@ -2,11 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that can not go on fails")]
 
+mod attempts;
 mod bad_input;
 mod coverage;
 mod happy;
 mod isolation;
 mod limits;
+mod probes;
+mod project_keys;
 mod publishing;
+mod serving;
 mod stream;
+mod stream_bounds;
 mod world;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::body::{Body, BodyDataStream};
 use axum::http::{Method, Request, StatusCode};
 use futures_util::{SinkExt as _, StreamExt as _};
+use posthouse_api::ServeOptions;
 use serde_json::Value;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
@@ -16,14 +17,14 @@ use tower::ServiceExt as _;
 use crate::world::World;
 
 /// Longer than anything here takes, so that a lost event fails a test instead of stopping it.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
-async fn publish(world: &World, id: &str, event_type: &str) {
+pub(crate) async fn publish(world: &World, id: &str, event_type: &str) {
     let body = format!("{{\"type\": \"{event_type}\", \"id\": \"{id}\", \"payload\": {{\r\n\"n\": 1}}}}");
     assert_eq!(world.post("/api/v1/events", &body).await.status, 202);
 }
 
-async fn open(world: &World, request: Request<Body>) -> BodyDataStream {
+pub(crate) async fn open(world: &World, request: Request<Body>) -> BodyDataStream {
     let response = world.router.clone().oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -31,7 +32,7 @@ async fn open(world: &World, request: Request<Body>) -> BodyDataStream {
 }
 
 /// The next event of a server-sent stream: id, type, data.
-async fn next(stream: &mut BodyDataStream) -> (String, String, Value) {
+pub(crate) async fn next(stream: &mut BodyDataStream) -> (String, String, Value) {
     let chunk = tokio::time::timeout(PATIENCE, stream.next()).await.unwrap().unwrap().unwrap();
     let text = String::from_utf8(chunk.to_vec()).unwrap();
     let field = |name: &str| {
@@ -62,11 +63,14 @@ async fn server_sent_events_follow_and_resume() {
     assert_eq!(next(&mut some).await.0, "e2");
 }
 
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
 /// Serves on a port of the machine, and connects to its stream.
-async fn connect(world: &World, query: &str) -> Result<WebSocketStream<MaybeTlsStream<TcpStream>>, WsError> {
+pub(crate) async fn connect(world: &World, query: &str) -> Result<Socket, WsError> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(axum::serve(listener, world.router.clone()).into_future());
+    let stop = world.stop.subscribe();
+    tokio::spawn(posthouse_api::serve(listener, world.router.clone(), stop, ServeOptions::default()));
     let mut request = format!("ws://{address}/api/v1/stream{query}").into_client_request().unwrap();
     if !world.key.is_empty() {
         let key = format!("Bearer {}", world.key).parse().unwrap();

@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::http::request::Builder;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use posthouse_api::ApiOptions;
 use posthouse_engine::service::Deliver;
@@ -16,6 +17,7 @@ use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
 use posthouse_testkit::{ManualClock, ScriptedSender};
 use posthouse_types::{Capabilities, Capability, Environment, KeyStyle, Name};
 use serde_json::Value;
+use tokio::sync::watch;
 use tower::ServiceExt as _;
 
 pub(crate) struct World {
@@ -25,7 +27,11 @@ pub(crate) struct World {
     pub(crate) deliver: Deliver,
     /// A live key of tenant `acme` that may do everything.
     pub(crate) key: String,
+    /// Closes the store under the API.
+    pub(crate) close_store: BoxFuture<'static, ()>,
     store: Arc<SqliteStore>,
+    /// Stops what is served.
+    pub(crate) stop: watch::Sender<bool>,
     ids: IdSource,
     _dir: tempfile::TempDir,
 }
@@ -40,22 +46,26 @@ impl World {
         let store = Arc::new(SqliteStore::open(StoreOptions::new(dir.path(), Role::Server)).unwrap());
         let clock = Arc::new(ManualClock::default());
         let sender = Arc::new(ScriptedSender::default());
-        let engine = Engine::start(Parts {
+        let parts = Parts {
             store: store.clone(),
             sender: sender.clone(),
             clock: clock.clone(),
             vault: Vault::new(&[1; 32]),
             options,
-        })
-        .await
-        .unwrap();
+        };
+        let opened = Arc::clone(&parts.store);
+        let close_store = async move { opened.close().await.unwrap() };
+        let engine = Engine::start(parts).await.unwrap();
+        let stop = watch::Sender::new(false);
         let mut world = Self {
-            router: posthouse_api::router(Arc::clone(&engine), api),
+            router: posthouse_api::router(Arc::clone(&engine), api, stop.subscribe()),
             deliver: Deliver::new(engine),
             ids: IdSource::new(clock.clone()),
             clock,
             sender,
+            close_store: Box::pin(close_store),
             store,
+            stop,
             key: String::new(),
             _dir: dir,
         };
@@ -81,6 +91,17 @@ impl World {
         let created =
             create_first_key(&*self.store, &self.ids, tenant, create, self.clock.now()).await.unwrap();
         created.key.expose().to_owned()
+    }
+
+    /// A new key like the usual one, limited to a project; made through the API.
+    pub(crate) async fn key_of_project(&self, project: &str) -> String {
+        let body = format!(
+            r#"{{"name": "p", "project_id": "{project}",
+                "capabilities": ["manage", "publish", "send", "read", "admin"]}}"#
+        );
+        let made = self.post("/api/v1/keys", &body).await;
+        assert_eq!(made.status, StatusCode::CREATED, "{}", made.text());
+        made.json()["key"].as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {

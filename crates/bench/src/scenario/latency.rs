@@ -1,5 +1,9 @@
 //! `latency`: how long from publish to arrival, at a steady rate far below what the gateway can do.
 
+use std::io::{Seek as _, Write as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use super::setup::{Place, STALL, duplicates, endpoint, events};
 use crate::error::{Context, Error, Result};
 use crate::load::{self, Form, Requests, Schedule};
@@ -39,13 +43,46 @@ pub(super) async fn run(place: &Place<'_>) -> Result<Vec<Figure>> {
     let answer = Latencies::from_ns(counted().map(|sent| sent.answered_after_ns).collect());
     let late = Latencies::from_ns(counted().map(|sent| sent.late_ns).collect());
     server.stop().await?;
+    let folder = place.folder.to_owned();
+    let disk = tokio::task::spawn_blocking(move || disk_alone(&folder)).await.context("disk")??;
     Ok(vec![
         Figure::one("publish to arrival, p50", "ms", arrival.percentile_ms(500)).mark(Mark::AtMost(1.0)),
         Figure::one("publish to arrival, p99", "ms", arrival.percentile_ms(990)).mark(Mark::AtMost(3.0)),
         Figure::one("publish to arrival, worst", "ms", arrival.percentile_ms(1_000)),
         Figure::one("publish to 202, p50", "ms", answer.percentile_ms(500)),
         Figure::one("publish to 202, p99", "ms", answer.percentile_ms(990)),
+        Figure::one("fdatasync alone at that rate, p50", "ms", disk.percentile_ms(500)),
+        Figure::one("fdatasync alone at that rate, p99", "ms", disk.percentile_ms(990)),
         Figure::one("load generator late, p99", "ms", late.percentile_ms(990)),
         Figure::one("duplicates", "", stats::float(repeats)).mark(Mark::AtMost(0.0)),
     ])
+}
+
+/// What the disk takes by itself: as much as a commit writes, synced at the same rate, with nothing else going on.
+/// No gateway that syncs before it answers can be quicker.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it has a thread of its own, and the runtime's timer ticks too coarsely"
+)]
+fn disk_alone(folder: &Path) -> Result<Latencies> {
+    const SYNCS: u32 = RATE * 5;
+    const COMMIT_BYTES: usize = 32 * 1_024;
+    let mut file = tempfile::tempfile_in(folder).context("file beside the data")?;
+    file.write_all(&vec![1; 64 * COMMIT_BYTES]).context("write")?;
+    file.sync_all().context("sync")?;
+    let commit = vec![2; COMMIT_BYTES];
+    let began = Instant::now();
+    let mut taken = Vec::new();
+    for n in 0..SYNCS {
+        let due = Duration::from_secs(1) / RATE * n;
+        std::thread::sleep(due.saturating_sub(began.elapsed()));
+        let started = Instant::now();
+        if n % 64 == 0 {
+            file.rewind().context("rewind")?;
+        }
+        file.write_all(&commit).context("write")?;
+        file.sync_data().context("fdatasync")?;
+        taken.push(u64::try_from(started.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    }
+    Ok(Latencies::from_ns(taken))
 }

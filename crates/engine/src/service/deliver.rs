@@ -6,13 +6,13 @@
 //! task for each attempt, collects results as they come, and settles them in batches: while one batch is being
 //! written the next gathers, so that the batches grow with the load and nobody waits for a timer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderMap, RETRY_AFTER};
 use posthouse_egress::SendReport;
-use posthouse_store::{ClaimDue, Claimed, Next, Settle, Settlement, StoreError};
+use posthouse_store::{ClaimDue, Claimed, HealthChange, Next, Settle, Settlement, StoreError};
 use posthouse_types::{Attempt, AttemptId, DeliveryId, EndpointId, Outcome, Timestamp};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
@@ -28,8 +28,13 @@ const CLAIM_MAX: usize = 256;
 const SETTLE_MAX: usize = 1024;
 /// The pause after the store failed.
 const AFTER_FAILURE: Duration = Duration::from_millis(500);
+/// The longest sleep: the wall clock may be set forward meanwhile, and what is due goes by it.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
 /// The shortest sleep: a due time that has just passed is looked at again, but not in a tight loop.
 const SLEEP_MIN: Duration = Duration::from_millis(1);
+
+/// A batch on its way: the endpoints that it switched off, or why it failed and the batch itself.
+type Settling = JoinHandle<Result<Vec<EndpointId>, (StoreError, Settle)>>;
 
 /// The deliver service.
 pub struct Deliver {
@@ -40,10 +45,12 @@ pub struct Deliver {
     tasks: HashMap<Id, (DeliveryId, EndpointId)>,
     /// Results not yet handed to the store.
     results: Settle,
-    settling: Option<JoinHandle<Result<(), (StoreError, Settle)>>>,
+    settling: Option<Settling>,
     /// Claimed and not yet settled.
     claimed: usize,
     settling_count: usize,
+    /// Switched off here, and not yet in the registry.
+    disabling: HashSet<EndpointId>,
     endpoints_changed: watch::Receiver<()>,
 }
 
@@ -60,6 +67,7 @@ impl Deliver {
             settling: None,
             claimed: 0,
             settling_count: 0,
+            disabling: HashSet::new(),
             endpoints_changed,
             engine,
         }
@@ -93,14 +101,17 @@ impl Deliver {
     }
 
     /// Steps for as long as the process lives, each time something ends, becomes due or changes.
-    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+    /// Told to stop, it takes the time it is given at most.
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<Option<Duration>>) {
         let mut due = self.engine.store.wakes().due();
-        while !*stopped.borrow() {
+        while stopped.borrow().is_none() {
             due.mark_unchanged();
             let next = match self.claim().await {
                 // Some were claimed: there may be more, and claiming again is cheap.
                 Ok((1.., _)) => continue,
-                Ok((_, next)) => next.map(|next| next.since(self.engine.clock.now()).max(SLEEP_MIN)),
+                Ok((_, next)) => {
+                    next.map(|next| next.since(self.engine.clock.now()).clamp(SLEEP_MIN, SLEEP_MAX))
+                }
                 Err(error) => {
                     tracing::warn!(%error, "deliveries could not be claimed; trying again");
                     Some(AFTER_FAILURE)
@@ -116,13 +127,21 @@ impl Deliver {
                         self.take_in(ended);
                     }
                 }
-                settled = wait_for(&mut self.settling) => self.settled(settled).await,
+                result = wait_for(&mut self.settling) => match result {
+                    Ok(disabled) => self.settled(&disabled),
+                    Err((error, batch)) => {
+                        tracing::warn!(%error, "results could not be stored; trying again");
+                        self.put_back(batch);
+                        tokio::time::sleep(AFTER_FAILURE).await;
+                    }
+                },
                 _ = due.changed() => {}
                 _ = self.endpoints_changed.changed() => self.endpoints_changed.mark_changed(),
                 () = sleep(next) => {}
             }
         }
-        self.shut_down().await;
+        let grace = stopped.borrow().unwrap_or_default();
+        self.shut_down(grace).await;
     }
 
     /// Claims what the gates let through and starts it. Answers how many, and when there is more by the clock.
@@ -167,7 +186,9 @@ impl Deliver {
             let next = Next::RetryAt(now.plus(Duration::from_secs(60)));
             Settlement { delivery, endpoint, attempt: None, at: now, next }
         });
-        if let Some(attempt) = &settlement.attempt {
+        if let Some(attempt) = &settlement.attempt
+            && self.engine.registry.get(endpoint).is_some()
+        {
             self.take_in_health(endpoint, attempt.outcome, now);
         }
         self.results.settlements.push(settlement);
@@ -179,16 +200,10 @@ impl Deliver {
         let Some(change) = change else { return };
         if let Some(reason) = change.disable {
             tracing::warn!(endpoint.id = %endpoint, reason = reason.as_str(), "endpoint {endpoint} is switched off");
+            self.disabling.insert(endpoint);
             self.gates.disable(endpoint, now);
         }
-        match self.results.health.iter_mut().find(|earlier| earlier.endpoint == endpoint) {
-            Some(earlier) => {
-                let disable = change.disable.or(earlier.disable);
-                *earlier = change;
-                earlier.disable = disable;
-            }
-            None => self.results.health.push(change),
-        }
+        merge_health(&mut self.results.health, change);
     }
 
     /// Hands the results to the store, unless a batch is on its way already.
@@ -215,7 +230,7 @@ impl Deliver {
             match store.settle(batch).await {
                 Ok(()) => {
                     engine.reload_endpoints(&disabled).await;
-                    Ok(())
+                    Ok(disabled)
                 }
                 Err(error) => Err((error, copy)),
             }
@@ -228,8 +243,8 @@ impl Deliver {
             return Ok(());
         }
         match result.await {
-            Ok(()) => {
-                self.claimed -= std::mem::take(&mut self.settling_count);
+            Ok(disabled) => {
+                self.settled(&disabled);
                 Ok(())
             }
             Err((error, batch)) => {
@@ -239,14 +254,11 @@ impl Deliver {
         }
     }
 
-    async fn settled(&mut self, result: Result<(), (StoreError, Settle)>) {
-        match result {
-            Ok(()) => self.claimed -= std::mem::take(&mut self.settling_count),
-            Err((error, batch)) => {
-                tracing::warn!(%error, "results could not be stored; trying again");
-                self.put_back(batch);
-                tokio::time::sleep(AFTER_FAILURE).await;
-            }
+    /// A batch is on disk.
+    fn settled(&mut self, disabled: &[EndpointId]) {
+        self.claimed -= std::mem::take(&mut self.settling_count);
+        for id in disabled {
+            self.disabling.remove(id);
         }
     }
 
@@ -254,7 +266,9 @@ impl Deliver {
         self.settling_count = 0;
         let newer = std::mem::replace(&mut self.results, batch);
         self.results.settlements.extend(newer.settlements);
-        self.results.health.extend(newer.health);
+        for change in newer.health {
+            merge_health(&mut self.results.health, change);
+        }
     }
 
     /// Takes over settings that changed.
@@ -266,37 +280,63 @@ impl Deliver {
         for target in self.engine.registry.all() {
             let settings = &target.endpoint.settings;
             let id = target.endpoint.id;
-            self.gates.set(id, settings.enabled, settings.rate_limit, now);
+            let enabled = settings.enabled && !self.disabling.contains(&id);
+            self.gates.set(id, enabled, settings.rate_limit, now);
             self.gates.set_health(id, self.engine.health_of(id, target.endpoint.health), now);
         }
+        self.gates.retain(|id| self.engine.registry.get(id).is_some());
     }
 
-    /// Lets attempts in flight end (each has its own time limit) and settles everything.
-    async fn shut_down(mut self) {
-        while let Some(ended) = self.sending.join_next_with_id().await {
-            self.take_in(ended);
-        }
-        while !self.results.settlements.is_empty() || self.settling.is_some() {
+    /// Lets attempts in flight end (each has its own time limit), settling as they do, for `grace` at most; gives
+    /// back what has not ended by then.
+    async fn shut_down(mut self, grace: Duration) {
+        let mut over = std::pin::pin!(tokio::time::sleep(grace));
+        loop {
             self.start_settling();
-            if let Err(error) = self.finish_settling().await {
-                tracing::warn!(%error, "results could not be stored; the deliveries will be made again");
+            if self.sending.is_empty() && self.settling.is_none() {
                 return;
             }
+            tokio::select! {
+                Some(ended) = self.sending.join_next_with_id() => self.take_in(ended),
+                result = wait_for(&mut self.settling) => match result {
+                    Ok(disabled) => self.settled(&disabled),
+                    Err((error, _)) => {
+                        tracing::warn!(%error, "results could not be stored; the deliveries will be made again");
+                        return;
+                    }
+                },
+                () = &mut over => break,
+            }
+        }
+        let unfinished: Vec<DeliveryId> = self.tasks.values().map(|(delivery, _)| *delivery).collect();
+        tracing::warn!("{} attempts did not end in time; they will be made again", unfinished.len());
+        self.sending.abort_all();
+        if let Err(error) = self.finish_settling().await {
+            tracing::warn!(%error, "results could not be stored; the deliveries will be made again");
+        }
+        if let Err(error) = self.engine.store.release(unfinished).await {
+            tracing::warn!(%error, "deliveries could not be given back; they are due again once they count as lost");
         }
     }
 }
 
+/// Adds a change to those not yet stored; the newest of an endpoint counts, and switching off is not undone.
+fn merge_health(changes: &mut Vec<HealthChange>, change: HealthChange) {
+    match changes.iter_mut().find(|earlier| earlier.endpoint == change.endpoint) {
+        Some(earlier) => *earlier = HealthChange { disable: change.disable.or(earlier.disable), ..change },
+        None => changes.push(change),
+    }
+}
+
 /// Waits for the batch on its way; for ever when there is none.
-async fn wait_for(
-    settling: &mut Option<JoinHandle<Result<(), (StoreError, Settle)>>>,
-) -> Result<(), (StoreError, Settle)> {
+async fn wait_for(settling: &mut Option<Settling>) -> Result<Vec<EndpointId>, (StoreError, Settle)> {
     match settling {
         None => std::future::pending().await,
         Some(handle) => {
             let result = handle.await;
             *settling = None;
             // The task does nothing that panics; if it did, the claims stay ours until a restart makes them due.
-            result.unwrap_or(Ok(()))
+            result.unwrap_or(Ok(Vec::new()))
         }
     }
 }
@@ -389,6 +429,10 @@ fn log(claimed: &Claimed, report: &SendReport, next: Next) {
 impl Engine {
     /// Reads endpoints again that the deliver service switched off.
     async fn reload_endpoints(&self, ids: &[EndpointId]) {
+        if ids.is_empty() {
+            return;
+        }
+        let _turn = self.turn.lock().await;
         for id in ids {
             let Some(target) = self.registry.get(*id) else { continue };
             match self
@@ -404,5 +448,6 @@ impl Engine {
                 }
             }
         }
+        self.endpoints_changed.send_replace(());
     }
 }

@@ -25,6 +25,8 @@ struct Gate {
     disabled: bool,
     open_until: Option<Timestamp>,
     bucket: Option<Bucket>,
+    /// The one timer of this gate; older ones in the heap are ignored.
+    timer: Option<Timestamp>,
 }
 
 impl Gates {
@@ -60,6 +62,13 @@ impl Gates {
         self.update(id, now);
     }
 
+    /// Forgets endpoints that are no more.
+    pub(crate) fn retain(&mut self, exists: impl Fn(EndpointId) -> bool) {
+        self.special.retain(|id, gate| gate.in_flight > 0 || exists(*id));
+        let special = &self.special;
+        self.room.retain(|id, _| special.contains_key(id));
+    }
+
     /// Switches an endpoint off before its settings say so.
     pub(crate) fn disable(&mut self, id: EndpointId, now: Timestamp) {
         self.special.entry(id).or_default().disabled = true;
@@ -91,7 +100,12 @@ impl Gates {
                 return Some(at);
             }
             self.timers.pop();
-            self.update(id, now);
+            if let Some(gate) = self.special.get_mut(&id)
+                && gate.timer == Some(at)
+            {
+                gate.timer = None;
+                self.update(id, now);
+            }
         }
         None
     }
@@ -104,8 +118,9 @@ impl Gates {
         } else {
             self.room.remove(&id);
         }
-        if let Some(at) = look_again {
-            self.timers.push(Reverse((at, id)));
+        if look_again != gate.timer {
+            gate.timer = look_again;
+            self.timers.extend(look_again.map(|at| Reverse((at, id))));
         }
         if gate.is_ordinary() {
             self.special.remove(&id);
@@ -157,6 +172,10 @@ impl Bucket {
 
     fn tokens(&mut self, now: Timestamp) -> usize {
         let elapsed_ms = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
+        if now < self.at {
+            // The clock was set back: count from here, or there would be no tokens until it has caught up.
+            self.at = now;
+        }
         if now > self.at {
             let refill = elapsed_ms.saturating_mul(u64::from(self.limit.per_second));
             self.milli_tokens =
@@ -218,6 +237,20 @@ mod tests {
         assert_eq!(room(&gates, id), 1);
         gates.tick(T0.plus(Duration::from_secs(60)));
         assert_eq!(room(&gates, id), 2, "never more than the burst");
+    }
+
+    #[test]
+    fn a_busy_throttle_keeps_one_timer() {
+        let (mut gates, id) = (Gates::new(64), EndpointId::from_u128(1));
+        gates.set(id, true, Some(RateLimit::new(100, Some(100)).unwrap()), T0);
+        let mut now = T0;
+        for _ in 0..10_000 {
+            gates.started(id, now);
+            gates.finished(id, now);
+            now = now.plus(Duration::from_millis(10));
+            gates.tick(now);
+        }
+        assert!(gates.timers.len() <= 2, "{} timers", gates.timers.len());
     }
 
     #[test]

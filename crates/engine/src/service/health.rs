@@ -33,10 +33,15 @@ pub(crate) fn after(health: Health, outcome: Outcome, now: Timestamp) -> (Health
     let since = health.failing_since.unwrap_or(now);
     let lasted = now.since(since);
     let sick = failures >= OPENS_AFTER_FAILURES && lasted >= OPENS_AFTER;
-    let open_until = sick.then(|| {
-        let doublings = (failures - OPENS_AFTER_FAILURES).min(PAUSE_DOUBLINGS_MAX);
-        now.plus(PAUSE_FIRST * (1 << doublings))
-    });
+    let (open_until, probes_failed) = match health.open_until {
+        // Attempts that were in flight when it opened are no probes.
+        Some(until) if until > now => (Some(until), health.probes_failed),
+        Some(_) => {
+            let failed = health.probes_failed.saturating_add(1);
+            (Some(now.plus(PAUSE_FIRST * (1 << failed.min(PAUSE_DOUBLINGS_MAX)))), failed)
+        }
+        None => (sick.then(|| now.plus(PAUSE_FIRST)), 0),
+    };
     let disable = match outcome {
         Outcome::Refused { status: 410 } => Some(DisabledReason::Gone),
         _ if lasted >= DISABLES_AFTER => Some(DisabledReason::Failing),
@@ -47,6 +52,7 @@ pub(crate) fn after(health: Health, outcome: Outcome, now: Timestamp) -> (Health
         failing_since: Some(since),
         last_success_at: health.last_success_at,
         open_until,
+        probes_failed,
     };
     (health, disable)
 }
@@ -125,6 +131,21 @@ mod tests {
         assert_eq!(fail_every(0, 100).0.open_until, None, "a burst is not enough");
         assert_eq!(fail_every(30, 19).0.open_until, None, "few failures are not enough");
         assert!(fail_every(4, 20).0.open_until.is_some());
+    }
+
+    #[test]
+    fn pauses_double_with_each_failed_probe_and_with_nothing_else() {
+        let mut health = fail_every(4, 20).0;
+        let mut now = T0.plus(Duration::from_secs(76));
+        let pause = |health: Health, now: Timestamp| health.open_until.unwrap().since(now).as_secs();
+        assert_eq!(pause(health, now), 30);
+        health = after(health, REFUSED, now).0;
+        assert_eq!(pause(health, now), 30, "what was in flight is no probe");
+        for expected in [60, 120, 240, 480, 480] {
+            now = health.open_until.unwrap();
+            health = after(health, REFUSED, now).0;
+            assert_eq!(pause(health, now), expected);
+        }
     }
 
     #[test]

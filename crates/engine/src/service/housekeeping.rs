@@ -39,7 +39,7 @@ impl Reap {
         Ok(Progress { did: released + cancelled, next: Some(next) })
     }
 
-    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<Option<Duration>>) {
         let mut changed = self.engine.endpoints_changed.subscribe();
         loop {
             changed.mark_unchanged();
@@ -82,11 +82,11 @@ impl Prune {
         };
         let pruned = self.engine.store.prune(slice).await?;
         self.after = pruned.next;
-        let next = if pruned.next.is_some() { now } else { now.plus(PRUNE_EVERY) };
+        let next = if pruned.next.is_some() || pruned.more { now } else { now.plus(PRUNE_EVERY) };
         Ok(Progress { did: pruned.events, next: Some(next) })
     }
 
-    pub(super) async fn run(mut self, mut stopped: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<Option<Duration>>) {
         loop {
             let started = self.engine.clock.now();
             let wait = pause_after(self.step().await, started, "prune");

@@ -30,7 +30,7 @@ pub struct Progress {
 
 /// Running services, to be stopped in order.
 pub struct Services {
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Option<Duration>>,
     deliver: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
 }
@@ -38,7 +38,7 @@ pub struct Services {
 impl Services {
     /// Starts all services of an engine.
     pub fn start(engine: &Arc<Engine>) -> Self {
-        let (stop, stopped) = watch::channel(false);
+        let (stop, stopped) = watch::channel(None);
         let others = vec![
             tokio::spawn(Reap::new(Arc::clone(engine)).run(stopped.clone())),
             tokio::spawn(Prune::new(Arc::clone(engine)).run(stopped.clone())),
@@ -51,19 +51,18 @@ impl Services {
     /// Stops claiming, lets what is in flight end (each attempt has a time limit), settles it, and gives back
     /// what did not end within `grace`.
     pub async fn stop(self, grace: Duration) {
-        self.stop.send_replace(true);
+        self.stop.send_replace(Some(grace));
         for service in self.others {
             service.abort();
         }
-        // The deliver service ends by itself: it knows the grace of every attempt it started.
-        if tokio::time::timeout(grace, self.deliver).await.is_err() {
-            tracing::warn!("deliveries in flight did not end within {grace:?}; they will be made again");
+        if let Err(error) = self.deliver.await {
+            tracing::error!(%error, "the deliver service did not end in order");
         }
     }
 }
 
 /// Loads endpoints again whenever another node or process says that it changed them.
-async fn follow_config(engine: Arc<Engine>, mut stopped: watch::Receiver<bool>) {
+async fn follow_config(engine: Arc<Engine>, mut stopped: watch::Receiver<Option<Duration>>) {
     let mut changed = engine.store.wakes().config();
     loop {
         tokio::select! {

@@ -60,6 +60,31 @@ async fn a_throttle_delays_and_drops_nothing() {
 }
 
 #[tokio::test]
+async fn a_throttle_counts_from_the_first_delivery_of_a_new_endpoint() {
+    let mut world = World::new().await;
+    world.drain().await;
+    world.endpoint(|settings| settings.rate_limit = Some(RateLimit::new(1, Some(1)).unwrap())).await;
+    for _ in 0..5 {
+        world.publish("a").await;
+    }
+    assert_eq!(world.drain().await.len(), 1);
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_gone_gets_nothing_more_while_others_change() {
+    let mut world = World::new().await;
+    let endpoint = world.endpoint(|settings| settings.ordering = posthouse_types::Ordering::Endpoint).await;
+    for _ in 0..3 {
+        world.publish("a").await;
+    }
+    world.sender.script([answer(Outcome::Refused { status: 410 })]);
+    world.deliver.step().await.unwrap();
+    world.endpoint(|settings| settings.events = posthouse_types::EventFilter::all()).await;
+    assert_eq!(world.drain().await.len(), 1, "what waited goes on waiting");
+    assert!(!world.now_of(endpoint.id).await.settings.enabled);
+}
+
+#[tokio::test]
 async fn an_open_circuit_probes_with_one_delivery_and_closes_on_success() {
     let mut world = World::new().await;
     let policy =

@@ -11,7 +11,7 @@ use crate::world::World;
 fn create(capabilities: Capabilities) -> CreateKey {
     CreateKey {
         name: Name::parse("k").unwrap(),
-        environment: Environment::Test,
+        environment: Environment::Live,
         capabilities,
         project: None,
         style: KeyStyle::Posthouse,
@@ -22,7 +22,7 @@ fn create(capabilities: Capabilities) -> CreateKey {
 async fn a_key_opens_its_space_until_it_is_removed() {
     let world = World::new().await;
     let created = world.engine.create_key(&world.caller, create(Capabilities::ALL)).await.unwrap();
-    assert!(created.key.expose().starts_with("sk_test_"));
+    assert!(created.key.expose().starts_with("sk_live_"));
     let caller = world.engine.authenticate(created.key.expose()).await.unwrap();
     assert_eq!(caller.space, created.record.space);
     world.engine.delete_key(&world.caller, created.record.id).await.unwrap();
@@ -38,6 +38,39 @@ async fn a_key_removed_by_another_process_is_believed_for_a_second_only() {
     world.store.delete_key(world.caller.space.tenant, created.record.id).await.unwrap();
     world.clock.advance(Duration::from_secs(1));
     assert!(world.engine.authenticate(created.key.expose()).await.is_err());
+}
+
+#[tokio::test]
+async fn keys_stay_within_their_environment_and_project() {
+    let world = World::new().await;
+    let live = create(Capabilities::ALL);
+    let test = CreateKey { environment: Environment::Test, ..live.clone() };
+    let refused = world.engine.create_key(&world.caller, test).await.unwrap_err();
+    assert!(refused.detail.starts_with("body.environment"), "{refused}");
+    let project =
+        world.engine.create_project(&world.caller, None, Name::parse("p").unwrap()).await.unwrap().id;
+    let other = world.engine.create_key(&world.caller, live.clone()).await.unwrap();
+    let limited =
+        world.engine.create_key(&world.caller, CreateKey { project: Some(project), ..live }).await.unwrap();
+    let limited = world.engine.authenticate(limited.key.expose()).await.unwrap();
+    let page = posthouse_types::PageRequest { limit: 10, after: None };
+    let seen = world.engine.keys(&limited, page).await.unwrap().items;
+    assert_eq!(seen.iter().map(|key| key.id).collect::<Vec<_>>(), [limited.key]);
+    let refused = world.engine.delete_key(&limited, other.record.id).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_its_key() {
+    let world = World::new().await;
+    let created = world.engine.create_key(&world.caller, create(Capabilities::ALL)).await.unwrap();
+    let caller = world.engine.authenticate(created.key.expose()).await.unwrap();
+    let mut stream = world.engine.stream(&caller, None).await.unwrap();
+    let event = world.publish("a").await;
+    assert_eq!(stream.next().await.unwrap()[0].public_id().to_string(), event.id);
+    world.engine.delete_key(&world.caller, created.record.id).await.unwrap();
+    world.publish("a").await;
+    assert_eq!(stream.next().await.unwrap_err().kind, ErrorKind::Unauthenticated);
 }
 
 #[tokio::test]

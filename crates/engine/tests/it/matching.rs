@@ -87,6 +87,54 @@ async fn scopes_narrow_and_explain_says_why() {
 }
 
 #[tokio::test]
+async fn a_caller_that_goes_away_leaves_store_and_memory_alike() {
+    let world = World::new().await;
+    let settings = Settings::for_url(EndpointUrl::parse("https://example.com/").unwrap());
+    let create =
+        CreateEndpoint { settings, project: None, session: None, secret: None, headers: Headers::default() };
+    tokio::select! {
+        biased;
+        _ = world.engine.create_endpoint(&world.caller, create) => {}
+        () = std::future::ready(()) => {}
+    }
+    // Takes its turn after the one that was let down.
+    world.endpoint(|_| ()).await;
+    let page = posthouse_types::PageRequest { limit: 10, after: None };
+    let stored = world.engine.endpoints(&world.caller, page).await.unwrap().items.len();
+    assert_eq!(usize::try_from(world.publish("a").await.deliveries).unwrap(), stored);
+}
+
+#[tokio::test]
+async fn a_repeat_gets_the_first_answer_even_when_it_would_be_refused_now() {
+    let world = World::new().await;
+    let publish = posthouse_engine::Publish {
+        event_type: "order.placed".parse().unwrap(),
+        payload: bytes::Bytes::from_static(b"{}"),
+        session: None,
+        project: None,
+        ordering_key: None,
+        occurred_at: None,
+        external_id: None,
+    };
+    let repeatable = || Some((posthouse_types::IdempotencyKey::parse("k").unwrap(), [7; 32]));
+    let first = world
+        .engine
+        .publish(&world.caller, vec![publish.clone()], repeatable(), |_| "body".into())
+        .await
+        .unwrap();
+    let put = posthouse_engine::PutEventType {
+        event_type: "order.placed".parse().unwrap(),
+        description: String::new(),
+        schema: Some(json!({"required": ["id"]})),
+    };
+    world.engine.put_event_type(&world.caller, put).await.unwrap();
+    let again =
+        world.engine.publish(&world.caller, vec![publish], repeatable(), |_| "body".into()).await.unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.events, first.events);
+}
+
+#[tokio::test]
 async fn schemas_are_enforced_at_publish() {
     let world = World::new().await;
     let put = posthouse_engine::PutEventType {

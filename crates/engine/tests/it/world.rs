@@ -53,7 +53,8 @@ impl World {
         .await
         .unwrap();
         let space = Space { tenant: tenant.id, environment: Environment::Live };
-        let caller = Caller { key: KeyId::MIN, space, project: None, capabilities: Capabilities::ALL };
+        let caller =
+            Caller { key: KeyId::MIN, space, project: None, capabilities: Capabilities::ALL, digest: None };
         Self { deliver: Deliver::new(Arc::clone(&engine)), engine, store, clock, sender, caller, dir }
     }
 

@@ -1,15 +1,16 @@
 //! `posthouse dev`: the first five minutes. Every line it prints is about something that really happened.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use posthouse_engine::{
-    Caller, Clock as _, CreateEndpoint, CreateKey, Engine, IdSource, Publish, SystemClock, UpdateEndpoint,
-    create_first_key,
+    Caller, Clock as _, CreateEndpoint, CreateKey, EndpointDetail, Engine, IdSource, Publish, SystemClock,
+    UpdateEndpoint, create_first_key,
 };
 use posthouse_store::{Store, Tenant};
+use posthouse_types::limits::PAGE_ITEMS_MAX;
 use posthouse_types::{
     Capabilities, Delivery, DeliveryState, EndpointId, EndpointUrl, Environment, EventRef, EventType,
     Headers, KeyId, KeyStyle, Name, PageRequest, Settings, Space,
@@ -32,16 +33,16 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub(super) async fn run(config: Config, listen_given: bool) -> Result<(), Error> {
     let inbox = Inbox::new();
     let server = start(config, listen_given, &inbox).await?;
-    let url = format!("http://{}", server.address);
+    let url = format!("http://{}", reachable(server.address));
     say(&format!("Posthouse serves on {url}"));
     say("  Deliveries to loopback and private addresses are allowed: this is for development only.");
     let (space, key) = tenant_and_key(&*server.store).await?;
-    let caller = Caller { key: KeyId::MIN, space, project: None, capabilities: Capabilities::ALL };
+    let caller =
+        Caller { key: KeyId::MIN, space, project: None, capabilities: Capabilities::ALL, digest: None };
     let endpoint = inbox_endpoint(&server.engine, &caller, &url).await?;
-    let secret = server.engine.endpoint_secret(&caller, endpoint).await?;
-    inbox.verify_with(&secret);
+    inbox.open(&server.engine, &caller, endpoint);
     say(&format!("✓ endpoint   {endpoint} delivers to {url}/dev/inbox"));
-    show_sample(&server.engine, &caller, &inbox).await?;
+    show_sample(&server.engine, &caller, endpoint, &inbox).await?;
     say(&next_steps(&url, key.as_deref()));
     stop_signal().await?;
     say("Stopping.");
@@ -55,6 +56,15 @@ async fn start(mut config: Config, listen_given: bool, inbox: &Arc<Inbox>) -> Re
         config.listen = SocketAddr::new(config.listen.ip(), 0);
     }
     Server::start(&config, |_| inbox.router()).await
+}
+
+/// The address to reach a server at that listens on all of them.
+fn reachable(bound: SocketAddr) -> SocketAddr {
+    match bound.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => SocketAddr::new(Ipv4Addr::LOCALHOST.into(), bound.port()),
+        IpAddr::V6(ip) if ip.is_unspecified() => SocketAddr::new(Ipv6Addr::LOCALHOST.into(), bound.port()),
+        _ => bound,
+    }
 }
 
 /// The tenant of the first start, made then with two keys, which are printed then and never again.
@@ -86,17 +96,27 @@ async fn tenant_and_key(store: &dyn Store) -> Result<(Space, Option<String>), Er
 }
 
 /// The inbox's endpoint: the one of an earlier start at its present address, or a new one.
-async fn inbox_endpoint(engine: &Engine, caller: &Caller, url: &str) -> posthouse_engine::Result<EndpointId> {
+async fn inbox_endpoint(
+    engine: &Arc<Engine>,
+    caller: &Caller,
+    url: &str,
+) -> posthouse_engine::Result<EndpointId> {
     let url = EndpointUrl::parse(&format!("{url}/dev/inbox")).expect("a socket address makes a URL");
-    let page = PageRequest { limit: 500, after: None };
-    for detail in engine.endpoints(caller, page).await?.items {
-        if detail.endpoint.settings.metadata.contains_key(INBOX_MARK) {
+    let mut page = PageRequest { limit: PAGE_ITEMS_MAX, after: None };
+    loop {
+        let found = engine.endpoints(caller, page.clone()).await?;
+        let marked = |detail: &&EndpointDetail| detail.endpoint.settings.metadata.contains_key(INBOX_MARK);
+        if let Some(detail) = found.items.iter().find(marked) {
             let here = |settings: &mut Settings| {
                 settings.url = url.clone();
                 settings.enabled = true;
             };
             let update = UpdateEndpoint { settings: &here, headers: None };
             return Ok(engine.update_endpoint(caller, detail.endpoint.id, update).await?.endpoint.id);
+        }
+        page.after = found.next;
+        if page.after.is_none() {
+            break;
         }
     }
     let mut settings = Settings::for_url(url);
@@ -108,7 +128,12 @@ async fn inbox_endpoint(engine: &Engine, caller: &Caller, url: &str) -> posthous
 }
 
 /// Publishes a sample and waits until it has arrived.
-async fn show_sample(engine: &Engine, caller: &Caller, inbox: &Inbox) -> Result<(), Error> {
+async fn show_sample(
+    engine: &Engine,
+    caller: &Caller,
+    endpoint: EndpointId,
+    inbox: &Inbox,
+) -> Result<(), Error> {
     let sample = Publish {
         event_type: EventType::parse("message.created").expect("a constant event type"),
         payload: Bytes::from_static(br#"{"text":"Hello from Posthouse","from":"ada","to":"bob"}"#),
@@ -126,7 +151,7 @@ async fn show_sample(engine: &Engine, caller: &Caller, inbox: &Inbox) -> Result<
     ));
     let shown = async {
         let arrival = inbox.arrival(&event.id).await;
-        (arrival.wrong, settled(engine, caller, &event.id).await)
+        (arrival.wrong, settled(engine, caller, endpoint, &event.id).await)
     };
     let Ok((wrong, delivery)) = tokio::time::timeout(PATIENCE, shown).await else {
         say(&format!(
@@ -147,12 +172,21 @@ async fn show_sample(engine: &Engine, caller: &Caller, inbox: &Inbox) -> Result<
 }
 
 /// The delivery of an event to the inbox, once its end is on disk.
-async fn settled(engine: &Engine, caller: &Caller, event: &str) -> posthouse_engine::Result<Delivery> {
+async fn settled(
+    engine: &Engine,
+    caller: &Caller,
+    endpoint: EndpointId,
+    event: &str,
+) -> posthouse_engine::Result<Delivery> {
     let event: EventRef = event.parse().expect("an id that the engine made");
     let mut tick = tokio::time::interval(Duration::from_millis(5));
     loop {
         tick.tick().await;
-        let query = posthouse_engine::DeliveryQuery { event: Some(event.clone()), ..Default::default() };
+        let query = posthouse_engine::DeliveryQuery {
+            event: Some(event.clone()),
+            endpoint: Some(endpoint),
+            ..Default::default()
+        };
         let page = PageRequest { limit: 10, after: None };
         let deliveries = engine.deliveries(caller, query, page).await?.items;
         if let Some(ended) = deliveries.into_iter().find(|delivery| delivery.state != DeliveryState::Pending)

@@ -6,7 +6,7 @@ use posthouse_engine::{Clock as _, CreateKey, CreatedKey, IdSource, SystemClock,
 use posthouse_store::{KeyRecord, Store, Tenant};
 use posthouse_store_sqlite::{Options, Role, SqliteStore};
 use posthouse_types::{
-    Capabilities, Capability, Environment, KeyId, KeyStyle, Name, PageRequest, ProjectId,
+    Capabilities, Capability, Environment, KeyId, KeyStyle, Name, PageRequest, ProjectId, Space,
     limits::PAGE_ITEMS_MAX,
 };
 use serde_json::{Value, json};
@@ -86,6 +86,17 @@ impl Create {
             project: self.project,
             style: self.style,
         };
+        if let Some(project) = self.project {
+            let known = match find(store, &self.tenant).await {
+                Ok(tenant) => {
+                    store.project(Space { tenant: tenant.id, environment: self.environment }, project).await?
+                }
+                Err(_) => None,
+            };
+            if known.is_none() {
+                return Err(Error::Usage(format!("there is no project {project} in {}", self.environment)));
+            }
+        }
         let ids = IdSource::new(Arc::new(SystemClock));
         let created = create_first_key(store, &ids, tenant, create, SystemClock.now()).await?;
         let CreatedKey { key, record } = created;

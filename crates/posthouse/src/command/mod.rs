@@ -133,7 +133,9 @@ fn load(global: &Global, listen: Option<&Listen>) -> Result<Loaded, Error> {
             flags.push(("allow_private_targets", "true".to_owned()));
         }
     }
-    Ok(configuration::load(global.config.as_deref(), std::env::vars(), &flags)?)
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(configuration::load(global.config.as_deref(), environment, &flags)?)
 }
 
 /// Logs go to standard error: standard output is for results.

@@ -45,15 +45,18 @@ pub(super) struct Publish {
 impl Publish {
     pub(super) async fn run(self, format: Format) -> Result<(), Error> {
         let repeat = self.idempotency_key.as_deref();
+        let mut count = 1;
         let answer = if let Some(path) = &self.batch {
             let body = Bytes::from(read(&path.display().to_string())?);
+            count = body.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).count();
             self.remote.post("/api/v1/events/batch", "application/x-ndjson", repeat, body).await?
         } else {
             let body = Bytes::from(self.body()?);
             self.remote.post("/api/v1/events", "application/json", repeat, body).await?
         };
-        format.print(&answer, || match answer.get("data").and_then(Value::as_array) {
-            Some(events) => format!("Accepted {} events.", events.len()),
+        let answer = if answer.is_null() { json!({ "accepted": count }) } else { answer };
+        format.print(&answer, || match self.batch {
+            Some(_) => format!("Accepted {count} events."),
             None => format!(
                 "Accepted {} for {} endpoints.",
                 answer["id"].as_str().unwrap_or("the event"),

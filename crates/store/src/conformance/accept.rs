@@ -6,8 +6,10 @@ use std::sync::Arc;
 use posthouse_types::limits::{BATCH_EVENTS_MAX, PAYLOAD_BYTES_MAX};
 use posthouse_types::{DeliveryState, EventRef};
 
-use super::build::{DAY_S, World, at, first, idempotency, ok, text};
-use crate::{Acceptance, AcceptedEvent, ClaimDue, DeliveryFilter, Store};
+use super::build::{DAY_S, World, at, first, idempotency, ok, session, text};
+use crate::{
+    Acceptance, AcceptedEvent, ClaimDue, DeliveryFilter, EventFilter, Idempotency, SessionRecord, Store,
+};
 
 /// What is accepted can be read at once, and its deliveries be claimed at once.
 pub async fn accepted_is_readable_and_claimable(store: Arc<dyn Store>) {
@@ -54,7 +56,7 @@ pub async fn event_fields_read_back(store: Arc<dyn Store>) {
     let ids = world.accept(vec![draft]).await;
     let read = ok(store.event(world.space, &EventRef::Internal(event.id)).await);
     assert_eq!(read.as_ref(), Some(&event), "read by id");
-    let listed = ok(store.events(world.space, None, first(10)).await).items;
+    let listed = ok(store.events(world.space, EventFilter::default(), first(10)).await).items;
     assert_eq!(listed, std::slice::from_ref(&event), "read from the list");
     let followed = ok(store.events_after(world.space, posthouse_types::EventId::MIN, 10).await);
     assert_eq!(followed, std::slice::from_ref(&event), "read in order of acceptance");
@@ -261,4 +263,72 @@ pub async fn a_full_batch_passes(store: Arc<dyn Store>) {
     let pending = DeliveryFilter { state: Some(DeliveryState::Pending), ..DeliveryFilter::default() };
     let pending = ok(store.deliveries(world.space, pending, first(10)).await);
     assert_eq!(pending.items, [], "everything is settled");
+}
+
+/// A key of one project is none of another, nor of callers that are not limited to a project.
+pub async fn idempotency_is_per_project(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let projects = [None, Some(world.project().await), Some(world.project().await)];
+    let of = |project, fingerprint| {
+        idempotency("k", fingerprint, at(DAY_S)).map(|record| Idempotency { project, ..record })
+    };
+    let key = text("k");
+    let mut answers = Vec::new();
+    for (fingerprint, project) in (1..).zip(projects) {
+        let before = ok(store.answered(world.space, project, &key).await);
+        assert_eq!(before, None, "nothing was answered yet under {project:?}");
+        let draft = world.draft("t");
+        answers.push(vec![AcceptedEvent::of(&draft.clone().build())]);
+        assert_eq!(world.publish(vec![draft], of(project, fingerprint)).await, Acceptance::New);
+    }
+    for ((fingerprint, project), answer) in (1..).zip(projects).zip(answers) {
+        let answered = ok(store.answered(world.space, project, &key).await);
+        assert_eq!(answered, Some(([fingerprint; 32], answer.clone())), "each has its own answer");
+        let again = world.publish(vec![world.draft("t")], of(project, fingerprint)).await;
+        assert_eq!(again, Acceptance::Replayed(answer), "and gets it again");
+        assert_eq!(world.publish(vec![], of(project, 9)).await, Acceptance::KeyReused);
+    }
+    assert_eq!(ok(store.answered(world.space, None, &text("l")).await), None, "no such key");
+    assert_eq!(ok(store.answered(world.test_space().space, None, &key).await), None, "nor in another space");
+}
+
+/// An event with a project does not get into a session of another; without one, or to a session without one,
+/// it does.
+pub async fn a_session_keeps_its_project(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let (one, two) = (world.project().await, world.project().await);
+    let endpoint = world.endpoint().await;
+    ok(store.insert_session(SessionRecord { project: Some(one), ..session(world.space, "mine") }).await);
+    ok(store.insert_session(session(world.space, "free")).await);
+    let fitting = vec![
+        world.draft("t").of_project(one).of_session("mine"),
+        world.draft("t").of_session("mine"),
+        world.draft("t").of_project(one).of_session("free"),
+        world.draft("t").of_project(two).of_session("free"),
+        world.draft("t").of_project(two),
+    ];
+    world.accept(fitting).await;
+    let refused = vec![
+        world.draft("t").of_project(two).of_session("new").to(endpoint),
+        world.draft("t").of_project(two).of_session("mine").to(endpoint),
+    ];
+    let answer = world.publish(refused, idempotency("k", 1, at(DAY_S))).await;
+    assert_eq!(answer, Acceptance::SessionOfAnotherProject(1), "the index names the culprit");
+    assert_eq!(world.event_ids().await.len(), 5, "no event was written");
+    assert_eq!(world.claim_ids(at(1)).await, [], "no delivery was written");
+    assert_eq!(ok(store.session(world.space, &text("new")).await), None, "no session was registered");
+    assert_eq!(ok(store.answered(world.space, None, &text("k")).await), None, "no answer was kept");
+    let other = world.test_space();
+    other.accept(vec![other.draft("t").of_project(two).of_session("mine")]).await;
+}
+
+/// The first event that names a session decides whose it is, also for those in the same batch.
+pub async fn sessions_within_one_batch(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let (one, two) = (world.project().await, world.project().await);
+    let named = |session| world.draft("t").of_session(session);
+    let batch = vec![named("s").of_project(one), named("s"), named("s").of_project(two)];
+    assert_eq!(world.publish(batch, None).await, Acceptance::SessionOfAnotherProject(2));
+    let batch = vec![named("s"), named("s").of_project(one), named("s").of_project(two)];
+    assert_eq!(world.publish(batch, None).await, Acceptance::New, "the session has no project");
 }

@@ -17,8 +17,8 @@ use posthouse_types::{
 use tokio::sync::watch;
 
 use crate::{
-    Accept, Acceptance, Claim, ClaimDue, Claimed, EndpointRecord, Idempotency, NewDelivery, NewEvent, Next,
-    ProjectRecord, Result, Sealed, SessionRecord, Settle, Settlement, Store, Tenant,
+    Accept, Acceptance, Claim, ClaimDue, Claimed, EndpointRecord, EventFilter, Idempotency, NewDelivery,
+    NewEvent, Next, ProjectRecord, Result, Sealed, SessionRecord, Settle, Settlement, Store, Tenant,
 };
 
 /// The moment at which cases begin: 2026-01-01T00:00:00Z.
@@ -108,7 +108,8 @@ pub async fn woken(wake: &mut watch::Receiver<()>, what: &'static str) {
 
 /// A record of the idempotency key `key`, for a request whose digest is `fingerprint` over and over.
 pub fn idempotency(key: &str, fingerprint: u8, expires_at: Timestamp) -> Option<Idempotency> {
-    Some(Idempotency { key: text::<IdempotencyKey>(key), fingerprint: [fingerprint; 32], expires_at })
+    let key = text::<IdempotencyKey>(key);
+    Some(Idempotency { key, project: None, fingerprint: [fingerprint; 32], expires_at })
 }
 
 /// A session without label and metadata, registered at [`T0`].
@@ -189,6 +190,13 @@ impl Draft {
     #[must_use]
     pub fn named(mut self, external_id: &str) -> Self {
         self.event.external_id = Some(text(external_id));
+        self
+    }
+
+    /// The project it belongs to.
+    #[must_use]
+    pub fn of_project(mut self, project: ProjectId) -> Self {
+        self.event.project = Some(project);
         self
     }
 
@@ -311,6 +319,15 @@ impl World {
         id
     }
 
+    /// Registers an endpoint of a project.
+    pub async fn endpoint_of(&self, project: ProjectId) -> EndpointId {
+        let mut record = endpoint(self.space);
+        record.endpoint.project = Some(project);
+        let id = record.endpoint.id;
+        ok(self.store.insert_endpoint(record).await);
+        id
+    }
+
     /// Reads an endpoint that exists.
     pub async fn read_endpoint(&self, id: EndpointId) -> EndpointRecord {
         ok(self.store.endpoint(self.space, id).await).expect("the endpoint exists")
@@ -371,7 +388,8 @@ impl World {
 
     /// The ids of all events of the space, newest first.
     pub async fn event_ids(&self) -> Vec<EventId> {
-        let events = walk(100, async |page| self.store.events(self.space, None, page).await).await;
+        let events =
+            walk(100, async |page| self.store.events(self.space, EventFilter::default(), page).await).await;
         events.iter().map(|event| event.id).collect()
     }
 }

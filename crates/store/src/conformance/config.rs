@@ -10,7 +10,8 @@ use serde_json::json;
 
 use super::build::{T0, World, at, first, ok, session, tenant, text, ulid, walk};
 use crate::{
-    Constraint, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord, Store, StoreError, Tenant,
+    Constraint, Counts, EventFilter, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord, Store,
+    StoreError, Tenant,
 };
 
 /// A tenant is made once per name, and afterwards found.
@@ -121,6 +122,9 @@ pub async fn projects(store: Arc<dyn Store>) {
     for other in [world.test_space(), stranger] {
         assert_eq!(ok(store.project(other.space, made[0].id).await), None, "a stranger can not read it");
         assert_eq!(ok(store.projects(other.space, first(10)).await).items, [], "nor list it");
+        let same_id = ProjectRecord { space: other.space, ..made[0].clone() };
+        ok(store.insert_project(same_id.clone()).await);
+        assert_eq!(ok(store.project(other.space, made[0].id).await), Some(same_id), "its id is free there");
     }
 }
 
@@ -224,7 +228,7 @@ pub async fn events_outlive_their_session(store: Arc<dyn Store>) {
     let world = World::new(&store).await;
     world.accept(vec![world.draft_at("t", at(1)).of_session("s")]).await;
     assert!(ok(store.delete_session(world.space, &text("s")).await), "the event registered it");
-    let events = ok(store.events(world.space, None, first(10)).await).items;
+    let events = ok(store.events(world.space, EventFilter::default(), first(10)).await).items;
     assert_eq!(events.len(), 1, "its event stays");
     assert_eq!(events[0].session, Some(text("s")), "and goes on naming it");
     world.accept(vec![world.draft_at("t", at(2)).of_session("s")]).await;
@@ -232,25 +236,35 @@ pub async fn events_outlive_their_session(store: Arc<dyn Store>) {
     assert_eq!(anew.created_at, at(2), "anew");
 }
 
-/// Event types are put, replaced and listed by name, in the order of their bytes.
-pub async fn event_types(store: Arc<dyn Store>) {
-    let (world, stranger) = (World::new(&store).await, World::new(&store).await);
-    let put = |space, name: &str, second| EventTypeRecord {
+fn event_type(space: Space, name: &str, second: i64) -> EventTypeRecord {
+    EventTypeRecord {
         space,
         event_type: text(name),
         description: format!("when {name} „happens“"),
         schema: Some(json!({"type": "object", "maximum": 1.5, "properties": {"é": {}}})),
         created_at: at(second),
         updated_at: at(second),
-    };
+    }
+}
+
+/// Event types are put, replaced and listed by name, in the order of their bytes.
+pub async fn event_types(store: Arc<dyn Store>) {
+    let (world, stranger) = (World::new(&store).await, World::new(&store).await);
+    let put = event_type;
     let names = ["B", "a", "a-b", "a.b", "a.b.c", "aB", "a_b", "ab", "b"];
     for name in names.iter().rev() {
-        ok(store.put_event_type(put(world.space, name, 1)).await);
+        let stored = ok(store.put_event_type(put(world.space, name, 1)).await);
+        assert_eq!(stored, put(world.space, name, 1), "a new one is stored as it was put");
     }
     ok(store.put_event_type(put(stranger.space, "a", 1)).await);
     ok(store.put_event_type(put(world.test_space().space, "a", 1)).await);
     let replaced = EventTypeRecord { description: String::new(), schema: None, ..put(world.space, "a", 9) };
-    ok(store.put_event_type(replaced.clone()).await);
+    let stored = ok(store.put_event_type(replaced.clone()).await);
+    assert_eq!(
+        stored,
+        EventTypeRecord { created_at: at(1), ..replaced.clone() },
+        "the answer is as stored: it is as old as before"
+    );
 
     let mut expected = names.map(|name| put(world.space, name, 1));
     expected[1] = EventTypeRecord { created_at: at(1), ..replaced };
@@ -266,4 +280,27 @@ pub async fn event_types(store: Arc<dyn Store>) {
     assert!(all.is_sorted_by_key(|it| &it.event_type), "by name");
     let own: Vec<_> = all.into_iter().filter(|it| it.space == world.space).collect();
     assert_eq!(own, expected, "in full");
+}
+
+/// What a space holds is counted, and nothing of any other.
+pub async fn counts(store: Arc<dyn Store>) {
+    let (world, stranger) = (World::new(&store).await, World::new(&store).await);
+    assert_eq!(ok(store.counts(world.space).await), Counts::default(), "nothing yet");
+    let mut digest = 0;
+    for (world, count) in [(&world, 3), (&world.test_space(), 2), (&stranger, 1)] {
+        for number in 0..count {
+            digest += 1;
+            ok(store.insert_key(key(world.space, digest)).await);
+            world.project().await;
+            ok(store.put_event_type(event_type(world.space, &format!("t{number}"), 1)).await);
+            ok(store.put_event_type(event_type(world.space, "t0", 2)).await);
+            world.endpoint().await;
+        }
+        let deleted = world.endpoint().await;
+        assert!(ok(store.delete_endpoint(world.space, deleted).await), "it existed");
+    }
+    for (world, count) in [(&world, 3), (&world.test_space(), 2), (&stranger, 1)] {
+        let expected = Counts { endpoints: count, projects: count, event_types: count, keys: count };
+        assert_eq!(ok(store.counts(world.space).await), expected);
+    }
 }

@@ -278,3 +278,26 @@ pub async fn orphans_are_cancelled_in_slices(store: Arc<dyn Store>) {
     assert_eq!(world.delivery(done).await.state, DeliveryState::Succeeded, "what had ended keeps its end");
     assert_eq!(world.claim_ids(at(4)).await, [other], "other endpoints' deliveries go on");
 }
+
+/// What becomes pending for an endpoint long after it was deleted is cancelled too, and never claimed.
+pub async fn late_work_of_a_deleted_endpoint_is_cancelled(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let endpoint = world.endpoint().await;
+    let id = world.send(endpoint).await;
+    world.finish_due(at(1), Next::Dead).await;
+    assert!(ok(store.delete_endpoint(world.space, endpoint).await), "the endpoint existed");
+    for hour in 0..3 {
+        let now = at(hour * 3600);
+        assert_eq!(ok(store.cancel_orphans(now, 10).await), 0, "nothing is pending");
+        if hour == 0 {
+            let late = world.send(endpoint).await;
+            assert_eq!(world.claim_ids(at(2)).await, [], "an accept that came late");
+            assert_eq!(ok(store.cancel_orphans(now, 10).await), 1, "is cancelled");
+            assert_eq!(world.delivery(late).await.state, DeliveryState::Cancelled);
+        }
+        ok(store.requeue(world.space, id, now).await).expect("the delivery exists");
+        assert_eq!(world.claim_ids(now).await, [], "what is requeued is not claimed");
+        assert_eq!(ok(store.cancel_orphans(now, 10).await), 1, "but cancelled");
+        assert_eq!(world.delivery(id).await.state, DeliveryState::Cancelled);
+    }
+}

@@ -2,13 +2,18 @@
 
 use std::sync::Arc;
 
+use posthouse_types::limits::{BATCH_EVENTS_MAX, PAYLOAD_BYTES_MAX};
 use posthouse_types::{DeliveryId, DeliveryState, Event, EventId, EventRef, EventType, PageRequest};
 
 use super::build::{World, at, first, ok, text, walk};
-use crate::{DeliveryFilter, Next, Store};
+use crate::{DeliveryFilter, EventFilter, Next, PAGE_BYTES_MAX, SCAN_ROWS_MAX, Store};
 
 fn ids(events: &[Event]) -> Vec<EventId> {
     events.iter().map(|event| event.id).collect()
+}
+
+fn of_type(name: &str) -> EventFilter {
+    EventFilter { event_type: Some(text(name)), ..EventFilter::default() }
 }
 
 /// Publishes `count` events, one second and one commit apart; their ids, newest first.
@@ -55,7 +60,7 @@ pub async fn spaces_do_not_see_each_others_journal(store: Arc<dyn Store>) {
             assert_eq!(found.items, [], "deliveries of a foreign event");
         }
         assert_eq!(other.event_ids().await, [], "events");
-        assert_eq!(ok(store.events(space, Some(text("t")), first(10)).await).items, [], "events by type");
+        assert_eq!(ok(store.events(space, of_type("t"), first(10)).await).items, [], "events by type");
         assert_eq!(ok(store.events_after(space, EventId::MIN, 10).await), [], "events_after");
         assert_eq!(ok(store.last_event(space).await), None, "last_event");
         assert_eq!(ok(store.delivery(space, delivery).await), None, "delivery");
@@ -79,13 +84,14 @@ pub async fn events_are_listed_newest_first(store: Arc<dyn Store>) {
         world.accept(vec![draft]).await;
     }
     for limit in [1, 3, 7, 19, 20, 21] {
-        let read = walk(limit, async |page| store.events(world.space, None, page).await).await;
+        let read =
+            walk(limit, async |page| store.events(world.space, EventFilter::default(), page).await).await;
         assert_eq!(ids(&read), ids(&all), "all, in pages of {limit}");
-        let read = walk(limit, async |page| store.events(world.space, Some(text("a")), page).await).await;
+        let read = walk(limit, async |page| store.events(world.space, of_type("a"), page).await).await;
         let of_type: Vec<_> = all.iter().filter(|event| event.event_type.as_str() == "a").cloned().collect();
         assert_eq!(ids(&read), ids(&of_type), "of one type, in pages of {limit}");
     }
-    let none = walk(5, async |page| store.events(world.space, Some(text("b")), page).await).await;
+    let none = walk(5, async |page| store.events(world.space, of_type("b"), page).await).await;
     assert_eq!(none, [], "no event is of this type");
 }
 
@@ -95,7 +101,7 @@ pub async fn paging_is_steady_while_events_arrive(store: Arc<dyn Store>) {
     let all = publish_many(&world, "t", 9).await;
     let read = walk(2, async |page| {
         world.accept(vec![world.draft_at("t", at(100))]).await;
-        store.events(world.space, None, page).await
+        store.events(world.space, EventFilter::default(), page).await
     })
     .await;
     assert_eq!(ids(&read[1..]), all, "one arrived before the first page; none is missing or repeated");
@@ -104,7 +110,9 @@ pub async fn paging_is_steady_while_events_arrive(store: Arc<dyn Store>) {
 /// The edges of limit and cursor.
 pub async fn page_edges(store: Arc<dyn Store>) {
     let world = World::new(&store).await;
-    let read = async |limit, after| ok(store.events(world.space, None, PageRequest { limit, after }).await);
+    let read = async |limit, after| {
+        ok(store.events(world.space, EventFilter::default(), PageRequest { limit, after }).await)
+    };
     let empty = read(5, None).await;
     assert_eq!((empty.items, empty.next), (vec![], None), "an empty list is one empty page");
 
@@ -227,6 +235,7 @@ pub async fn delivery_filters_combined(store: Arc<dyn Store>) {
         state: Some(DeliveryState::Succeeded),
         since: Some(at(3)),
         until: Some(at(4)),
+        project: None,
     };
     shop.expect(everything.clone(), &[3]).await;
     shop.expect(DeliveryFilter { state: Some(DeliveryState::Pending), ..everything.clone() }, &[]).await;
@@ -238,4 +247,124 @@ pub async fn delivery_filters_combined(store: Arc<dyn Store>) {
         ..base()
     };
     shop.expect(live, &[8]).await;
+}
+
+/// Events of one project, alone and with a type.
+pub async fn events_of_a_project(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let (one, two) = (world.project().await, world.project().await);
+    let mut of_one = Vec::new();
+    for second in 0..9 {
+        let event_type = if second % 2 == 0 { "a" } else { "b" };
+        let draft = world.draft_at(event_type, at(second));
+        let draft = match second % 3 {
+            0 => draft.of_project(one),
+            1 => draft.of_project(two),
+            _ => draft,
+        };
+        if second % 3 == 0 {
+            of_one.insert(0, draft.event.id);
+        }
+        world.accept(vec![draft]).await;
+    }
+    let read = async |filter: EventFilter, limit| {
+        ids(&walk(limit, async |page| store.events(world.space, filter.clone(), page).await).await)
+    };
+    for limit in [1, 2, 3, 10] {
+        let filter = EventFilter { project: Some(one), ..EventFilter::default() };
+        assert_eq!(read(filter.clone(), limit).await, of_one, "in pages of {limit}");
+        let filter = EventFilter { event_type: Some(text("b")), ..filter };
+        assert_eq!(read(filter, limit).await, of_one[1..2], "of one type, in pages of {limit}");
+    }
+}
+
+/// Deliveries of a project: both the event and the endpoint are of it.
+pub async fn deliveries_of_a_project(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let (one, two) = (world.project().await, world.project().await);
+    let mine = world.endpoint_of(one).await;
+    let endpoints = [mine, world.endpoint_of(two).await, world.endpoint().await];
+    let mut expected = Vec::new();
+    for project in [Some(one), Some(two), None] {
+        let draft = endpoints.iter().fold(world.draft("t"), |draft, endpoint| draft.to(*endpoint));
+        let draft = project.into_iter().fold(draft, super::build::Draft::of_project);
+        let ids = world.accept(vec![draft]).await;
+        if project == Some(one) {
+            expected.push(ids[0]);
+        }
+    }
+    let filter = DeliveryFilter { project: Some(one), ..DeliveryFilter::default() };
+    let narrower =
+        DeliveryFilter { endpoint: Some(mine), state: Some(DeliveryState::Pending), ..filter.clone() };
+    for filter in [filter, narrower] {
+        let read = async |page| store.deliveries(world.space, filter.clone(), page).await;
+        let found: Vec<_> = walk(2, read).await.iter().map(|delivery| delivery.id).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+    assert!(ok(store.delete_endpoint(world.space, mine).await), "the endpoint existed");
+    let filter = DeliveryFilter { project: Some(one), ..DeliveryFilter::default() };
+    let page = ok(store.deliveries(world.space, filter, first(10)).await);
+    assert_eq!(page.items.len(), 1, "also when the endpoint was deleted");
+}
+
+/// Large payloads make short pages, and nothing is lost between them.
+pub async fn pages_are_bounded_by_bytes(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let mut sent = Vec::new();
+    for _ in 0..10 {
+        let draft = world.draft("t").with_payload(vec![b'1'; PAYLOAD_BYTES_MAX]);
+        sent.push(draft.event.id);
+        world.accept(vec![draft]).await;
+    }
+    let bounded = |events: &[Event]| {
+        let bytes: usize = events.iter().rev().skip(1).map(|event| event.payload.len()).sum();
+        assert!(!events.is_empty() && bytes < PAGE_BYTES_MAX, "{} events on a page", events.len());
+    };
+    let (mut listed, mut after, mut more) = (Vec::new(), None, true);
+    while more {
+        let request = PageRequest { limit: 100, after };
+        let page = ok(store.events(world.space, EventFilter::default(), request).await);
+        bounded(&page.items);
+        listed.extend(ids(&page.items));
+        (after, more) = (page.next, page.next.is_some());
+    }
+    listed.reverse();
+    assert_eq!(listed, sent, "each is listed once");
+    let mut followed = Vec::new();
+    while followed.len() < sent.len() {
+        let last = followed.last().copied().unwrap_or(EventId::MIN);
+        let events = ok(store.events_after(world.space, last, 100).await);
+        bounded(&events);
+        followed.extend(ids(&events));
+    }
+    assert_eq!(followed, sent, "each is followed once");
+}
+
+/// A filter that hardly anything passes gives up its page, says where to go on, and gets there.
+pub async fn pages_are_bounded_by_rows(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let endpoint = world.endpoint().await;
+    let wanted = world.draft("wanted").to(endpoint);
+    let event = wanted.event.id;
+    let delivery = world.accept(vec![wanted]).await[0];
+    for _ in 0..=SCAN_ROWS_MAX / BATCH_EVENTS_MAX {
+        world.accept((0..BATCH_EVENTS_MAX).map(|_| world.draft("t").to(endpoint)).collect()).await;
+    }
+    let page = ok(store.events(world.space, of_type("wanted"), first(10)).await);
+    assert_eq!(page.items, [], "it lies too far back");
+    let next = PageRequest { limit: 10, after: page.next };
+    assert!(next.after.is_some(), "there is more to look at");
+    let page = ok(store.events(world.space, of_type("wanted"), next).await);
+    assert_eq!((ids(&page.items), page.next), (vec![event], None), "from there it is found");
+
+    let filter = DeliveryFilter { event_type: Some(text("wanted")), ..DeliveryFilter::default() };
+    for filter in [filter.clone(), DeliveryFilter { endpoint: Some(endpoint), ..filter }] {
+        let page = ok(store.deliveries(world.space, filter.clone(), first(10)).await);
+        assert_eq!(page.items, [], "it lies too far back");
+        let next = PageRequest { limit: 10, after: page.next };
+        assert!(next.after.is_some(), "there is more to look at");
+        let page = ok(store.deliveries(world.space, filter, next).await);
+        let found: Vec<_> = page.items.iter().map(|delivery| delivery.id).collect();
+        assert_eq!((found, page.next), (vec![delivery], None), "from there it is found");
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use posthouse_types::{DeliveryId, EventId, EventRef};
 
-use super::build::{DAY_S, World, at, attempt, idempotency, ok, settlement};
+use super::build::{DAY_S, World, at, attempt, idempotency, ok, settlement, text};
 use crate::{Acceptance, Next, Prune, Settlement, Store, StoreError};
 
 /// A slice that removes what is older than 30 days and leaves room for everything.
@@ -178,4 +178,18 @@ pub async fn closed_store_is_unavailable(store: Arc<dyn Store>) {
     let events = vec![world.draft("t").build()];
     let answer = store.accept(crate::Accept { space: world.space, events, idempotency: None }).await;
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "accept: {answer:?}");
+}
+
+/// A slice that removed as many idempotency records as it may says that there are more.
+pub async fn prune_says_that_more_keys_expired(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    for number in 0..5 {
+        let record = idempotency(&format!("k{number}"), 1, at(10));
+        assert_eq!(world.publish(vec![], record).await, Acceptance::New);
+    }
+    let slice = Prune { now: at(20), limit: 2, ..thirty_days() };
+    for more in [true, true, false, false] {
+        assert_eq!(ok(store.prune(slice).await), crate::Pruned { more, ..crate::Pruned::default() });
+    }
+    assert_eq!(ok(store.answered(world.space, None, &text("k4")).await), None, "they are gone");
 }

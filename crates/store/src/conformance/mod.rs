@@ -38,6 +38,9 @@ macro_rules! conformance_suite {
             accept::idempotency_replays_the_first_answer
             accept::idempotency_refuses_another_request
             accept::idempotency_under_concurrency
+            accept::idempotency_is_per_project
+            accept::a_session_keeps_its_project
+            accept::sessions_within_one_batch
             accept::names_are_per_space
             accept::payload_bytes_are_kept
             accept::a_full_batch_passes
@@ -50,6 +53,10 @@ macro_rules! conformance_suite {
             journal::events_after_follows_acceptance
             journal::delivery_filters_alone
             journal::delivery_filters_combined
+            journal::events_of_a_project
+            journal::deliveries_of_a_project
+            journal::pages_are_bounded_by_bytes
+            journal::pages_are_bounded_by_rows
 
             queue::claim_takes_what_is_due
             queue::claimed_belongs_to_its_claimer
@@ -57,6 +64,7 @@ macro_rules! conformance_suite {
             queue::claim_keeps_to_its_limit
             queue::claim_keeps_to_its_share_per_endpoint
             queue::room_overrides_the_share
+            queue::what_was_left_out_comes_with_room
             queue::claims_are_fair
             queue::oldest_due_comes_first
             queue::next_due_says_when_to_look_again
@@ -84,12 +92,15 @@ macro_rules! conformance_suite {
             settle::attempts_read_back
             settle::requeue_of_what_has_ended
             settle::requeue_of_what_waits
+            settle::requeue_of_what_is_claimed
+            settle::requeue_before_a_claim_changes_no_end
             settle::health_reads_back
             settle::settling_switches_an_endpoint_off
 
             config::tenants_are_made_once
             config::tenants_are_made_once_under_concurrency
             config::keys
+            config::counts
             config::projects
             config::sessions
             config::sessions_are_listed
@@ -106,6 +117,7 @@ macro_rules! conformance_suite {
             endpoints::endpoint_is_switched_on_again
             endpoints::endpoint_delete
             endpoints::orphans_are_cancelled_in_slices
+            endpoints::late_work_of_a_deleted_endpoint_is_cancelled
 
             maintenance::prune_removes_what_is_old
             maintenance::prune_spares_what_is_pending
@@ -113,6 +125,7 @@ macro_rules! conformance_suite {
             maintenance::prune_keeps_a_tenant_to_its_room
             maintenance::prune_counts_responses
             maintenance::prune_forgets_expired_keys
+            maintenance::prune_says_that_more_keys_expired
             maintenance::housekeeping_of_nothing
             maintenance::closed_store_is_unavailable
         }

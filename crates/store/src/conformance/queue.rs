@@ -291,3 +291,25 @@ pub async fn event_wakes(store: Arc<dyn Store>) {
     world.accept(vec![world.draft("t")]).await;
     woken(&mut wake, "an event was accepted").await;
 }
+
+/// What was left out comes as soon as there is room: what was due, what came meanwhile, and what waits.
+pub async fn what_was_left_out_comes_with_room(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let (off, later) = (world.endpoint().await, world.endpoint().await);
+    world.send(later).await;
+    world.finish_due(T0, Next::RetryAt(at(60))).await;
+    backlog(&world, off, 2).await;
+    let none = || ClaimDue { room: HashMap::from([(off, 0), (later, 0)]), ..due(at(1)) };
+    for _ in 0..3 {
+        let claim = ok(store.claim_due(none()).await);
+        assert_eq!((claim.deliveries.len(), claim.next_due), (0, None), "both are left out");
+        world.send(off).await;
+    }
+    let only_off = ClaimDue { room: HashMap::from([(later, 0)]), ..due(at(1)) };
+    let claim = ok(store.claim_due(only_off).await);
+    assert_eq!((claim.deliveries.len(), claim.next_due), (5, None), "all that is due of one");
+    assert_eq!(world.claim(at(1)).await.next_due, Some(at(60)), "the other has its time");
+    let claim = ok(store.claim_due(ClaimDue { now: at(60), ..none() }).await);
+    assert_eq!((claim.deliveries.len(), claim.next_due), (0, None), "left out when its time has come");
+    assert_eq!(world.claim(at(61)).await.deliveries.len(), 1, "it comes with room");
+}

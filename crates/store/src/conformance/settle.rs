@@ -292,3 +292,44 @@ pub async fn settling_switches_an_endpoint_off(store: Arc<dyn Store>) {
         assert_eq!(read.health, failing(), "with its health");
     }
 }
+
+/// A delivery that is requeued while it is attempted gets its fresh budget when that attempt fails, even if the
+/// claimer took it for the last; when it succeeds there is nothing left to do.
+pub async fn requeue_of_what_is_claimed(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let endpoint = world.endpoint().await;
+    for next in [Next::Dead, Next::RetryAt(at(3600)), Next::Succeeded] {
+        let id = world.send(endpoint).await;
+        world.finish_due(at(1), Next::RetryAt(at(1))).await;
+        let claimed = world.claim_one(at(1)).await;
+        ok(store.requeue(world.space, id, at(2)).await).expect("the delivery exists");
+        assert_eq!(world.claim_ids(at(2)).await, [], "{next:?}: it has a claimer");
+        world.settle(&claimed, at(3), next).await;
+        let delivery = world.delivery(id).await;
+        assert_eq!(delivery.attempts, 2, "{next:?}: the attempt counts");
+        if next == Next::Succeeded {
+            assert_eq!(delivery.state, DeliveryState::Succeeded, "it is done");
+            assert_eq!(world.claim_ids(at(9999)).await, [], "nothing is left to do");
+            continue;
+        }
+        assert_eq!(delivery.state, DeliveryState::Pending, "{next:?}: it is tried again");
+        assert_eq!(delivery.next_attempt_at, Some(at(3)), "{next:?}: at once");
+        let claimed = world.claim_one(at(3)).await;
+        assert_eq!((claimed.attempt, claimed.attempt_of_policy), (3, 1), "{next:?}: fresh budget");
+        world.settle(&claimed, at(4), Next::Dead).await;
+        assert_eq!(world.delivery(id).await.state, DeliveryState::Dead, "{next:?}: once");
+    }
+}
+
+/// A requeue that the claimer knows of, because it came before the claim, changes nothing about the end.
+pub async fn requeue_before_a_claim_changes_no_end(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let id = world.send(world.endpoint().await).await;
+    ok(store.requeue(world.space, id, at(1)).await).expect("the delivery exists");
+    let claimed = world.claim_one(at(1)).await;
+    ok(store.release(vec![id]).await);
+    ok(store.requeue(world.space, id, at(1)).await).expect("the delivery exists");
+    assert_eq!(world.claim_one(at(1)).await.id, claimed.id);
+    world.settle(&claimed, at(2), Next::Dead).await;
+    assert_eq!(world.delivery(id).await.state, DeliveryState::Dead);
+}

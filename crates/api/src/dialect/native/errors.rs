@@ -36,8 +36,8 @@ const FORBIDDEN: Row = Row::new(
     StatusCode::FORBIDDEN,
     "forbidden",
     "The key may not do this",
-    "The API key is valid and lacks the capability that the call needs; `detail` names it. Use another key, or \
-     have one made with that capability.",
+    "The API key is valid and lacks the capability that the call needs, or is limited to one project while the call \
+     concerns all of them; `detail` says which. Use another key, or have one made.",
 );
 const NOT_FOUND: Row = Row::new(
     StatusCode::NOT_FOUND,
@@ -91,7 +91,8 @@ const RATE_LIMITED: Row = Row::new(
     StatusCode::TOO_MANY_REQUESTS,
     "rate-limited",
     "Too many requests",
-    "The key has used up its requests for now. Wait as long as the `Retry-After` header says, in seconds.",
+    "The key has used up its requests for now, or has as many live streams open as it may; `detail` says which. Wait as \
+     long as the `Retry-After` header says, in seconds.",
 );
 const UNKNOWN_PATH: Row = Row::new(
     StatusCode::NOT_FOUND,

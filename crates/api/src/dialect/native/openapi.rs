@@ -13,7 +13,8 @@ use super::wire::{Problem, ProblemMember};
 
 const DESCRIPTION: &str = "Webhooks out and in: publish events, register endpoints, see what became of every \
     delivery.\n\nAuthenticate with `Authorization: Bearer <key>`. Times are RFC 3339 in UTC. Lists are newest first: \
-    `limit` and `cursor`, answered with `data` and `next_cursor`. Errors are `application/problem+json`. Unknown \
+    `limit` and `cursor`, answered with `data` and `next_cursor`; a page may be shorter than `limit`, even empty, and \
+    only a `next_cursor` of null says that it is the last. Errors are `application/problem+json`. Unknown \
     members and parameters are refused.";
 
 #[derive(utoipa::OpenApi)]

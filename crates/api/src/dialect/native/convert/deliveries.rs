@@ -1,15 +1,18 @@
 //! Deliveries and attempts.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use posthouse_engine::{AttemptDetail, DeliveryQuery, Error};
-use posthouse_types::{Delivery, DeliveryState, EndpointId, EventRef, EventType, Timestamp};
+use posthouse_types::{
+    AttemptId, Delivery, DeliveryState, EndpointId, EventRef, EventType, Page, PageRequest, Timestamp,
+};
 
 use super::super::wire;
 use super::time_out;
-use crate::http::Fields;
+use crate::http::{ATTEMPTS_PAGE_BYTES_MAX, Fields};
 
 pub(crate) fn delivery_query(query: &wire::DeliveriesQuery) -> Result<DeliveryQuery, Error> {
     let mut fields = Fields::default();
@@ -21,6 +24,7 @@ pub(crate) fn delivery_query(query: &wire::DeliveriesQuery) -> Result<DeliveryQu
         state: fields.read_if(query.status.as_deref(), state_in, at("status")),
         since: fields.read_if(query.since.as_deref(), str::parse::<Timestamp>, at("since")),
         until: fields.read_if(query.until.as_deref(), str::parse::<Timestamp>, at("until")),
+        ..DeliveryQuery::default()
     };
     fields.finish()?;
     Ok(read)
@@ -45,6 +49,26 @@ pub(crate) fn delivery_out(delivery: &Delivery) -> wire::Delivery {
         created_at: delivery.created_at.to_string(),
         finished_at: time_out(delivery.finished_at),
     }
+}
+
+/// A page of a delivery's attempts, newest first. It ends early when their bodies are much to send at once.
+pub(crate) fn attempts_page(
+    mut attempts: Vec<AttemptDetail>,
+    page: PageRequest<AttemptId>,
+) -> Page<AttemptDetail, AttemptId> {
+    attempts.retain(|detail| page.after.is_none_or(|after| detail.attempt.id < after));
+    attempts.sort_by_key(|detail| Reverse(detail.attempt.id));
+    let mut bytes = 0;
+    let fitting = attempts.iter().take(page.limit).take_while(|detail| {
+        let is_first = bytes == 0;
+        bytes += detail.attempt.response_body.len() + detail.request_body.len();
+        is_first || bytes <= ATTEMPTS_PAGE_BYTES_MAX
+    });
+    let count = fitting.count();
+    let more = count < attempts.len();
+    attempts.truncate(count);
+    let next = attempts.last().filter(|_| more).map(|detail| detail.attempt.id);
+    Page { items: attempts, next }
 }
 
 pub(crate) fn attempt_out(detail: AttemptDetail) -> wire::Attempt {

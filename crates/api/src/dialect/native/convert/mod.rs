@@ -10,7 +10,7 @@ mod sessions;
 pub(super) use catalogue::{
     create_key, create_project, created_key, event_type_out, key_out, project_out, put_event_type,
 };
-pub(super) use deliveries::{attempt_out, delivery_out, delivery_query};
+pub(super) use deliveries::{attempt_out, attempts_page, delivery_out, delivery_query};
 pub(super) use endpoints::{
     create_endpoint, created_endpoint, endpoint_out, rotate, rotated, settings_change,
 };

@@ -8,7 +8,7 @@ use posthouse_types::DeliveryId;
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, Id, Query, page_request};
+use crate::http::{Answer, Api, Id, OptionalJson, Query, page_request};
 
 /// List deliveries
 ///
@@ -48,20 +48,22 @@ pub(crate) async fn get(
 
 /// List the attempts of a delivery
 ///
-/// First to last, each with what was sent and what came back. Needs `read`.
+/// Newest first, each with what was sent and what came back. A page ends early when their bodies come to 4 MiB.
+/// Needs `read`.
 #[utoipa::path(
     get, path = "/deliveries/{id}/attempts", operation_id = "listAttempts", tag = "Deliveries",
-    params(("id" = String, Path, description = "The delivery's id.")),
-    responses((status = 200, description = "The attempts.", body = wire::Attempts))
+    params(("id" = String, Path, description = "The delivery's id."), wire::PageQuery),
+    responses((status = 200, description = "A page of attempts.", body = wire::Page<wire::Attempt>))
 )]
 pub(crate) async fn attempts(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<DeliveryId>,
-) -> Answer<Json<wire::Attempts>> {
+    Query(query): Query<wire::PageQuery>,
+) -> Answer<Json<wire::Page<wire::Attempt>>> {
+    let page = page_request(query.limit.as_deref(), query.cursor.as_deref())?;
     let attempts = api.engine.attempts(&caller, id).await?;
-    let data = attempts.into_iter().map(convert::attempt_out).collect();
-    Ok(Json(wire::Attempts { data, next_cursor: None }))
+    Ok(Json(convert::page_out(convert::attempts_page(attempts, page), convert::attempt_out)))
 }
 
 /// Send a delivery again
@@ -70,6 +72,7 @@ pub(crate) async fn attempts(
 #[utoipa::path(
     post, path = "/deliveries/{id}/replay", operation_id = "replayDelivery", tag = "Deliveries",
     params(("id" = String, Path, description = "The delivery's id.")),
+    request_body = Option<wire::Nothing>,
     responses(
         (status = 202, description = "Pending again.", body = wire::Delivery),
         (status = 409, description = "Its endpoint was deleted.", body = wire::Problem,
@@ -80,6 +83,7 @@ pub(crate) async fn replay(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<DeliveryId>,
+    OptionalJson(wire::Nothing {}): OptionalJson<wire::Nothing>,
 ) -> Answer<(StatusCode, Json<wire::Delivery>)> {
     let delivery = api.engine.replay_delivery(&caller, id).await?;
     Ok((StatusCode::ACCEPTED, Json(convert::delivery_out(&delivery))))

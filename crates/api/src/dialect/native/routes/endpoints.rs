@@ -8,7 +8,7 @@ use posthouse_types::EndpointId;
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, Id, JsonBody, OptionalJson, Query, page_request};
+use crate::http::{Answer, Api, Confidential, Id, JsonBody, OptionalJson, Query, page_request};
 
 /// Register an endpoint
 ///
@@ -22,10 +22,10 @@ pub(crate) async fn create(
     State(api): State<Api>,
     caller: Caller,
     JsonBody(request): JsonBody<wire::CreateEndpoint>,
-) -> Answer<(StatusCode, Json<wire::CreatedEndpoint>)> {
+) -> Answer<(StatusCode, Confidential<wire::CreatedEndpoint>)> {
     let create = convert::create_endpoint(request)?;
     let (endpoint, secret) = api.engine.create_endpoint(&caller, create).await?;
-    Ok((StatusCode::CREATED, Json(convert::created_endpoint(&caller, endpoint, &secret))))
+    Ok((StatusCode::CREATED, Confidential(convert::created_endpoint(&caller, endpoint, &secret))))
 }
 
 /// List endpoints
@@ -116,9 +116,9 @@ pub(crate) async fn secret(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<EndpointId>,
-) -> Answer<Json<wire::Secret>> {
+) -> Answer<Confidential<wire::Secret>> {
     let secret = api.engine.endpoint_secret(&caller, id).await?;
-    Ok(Json(wire::Secret { secret: secret.expose().to_owned() }))
+    Ok(Confidential(wire::Secret { secret: secret.expose().to_owned() }))
 }
 
 /// Rotate the signing secret
@@ -140,10 +140,10 @@ pub(crate) async fn rotate_secret(
     caller: Caller,
     Id(id): Id<EndpointId>,
     OptionalJson(request): OptionalJson<wire::RotateSecret>,
-) -> Answer<Json<wire::Rotated>> {
+) -> Answer<Confidential<wire::Rotated>> {
     let (secret, overlap) = convert::rotate(request);
     let rotated = api.engine.rotate_secret(&caller, id, secret, overlap).await?;
-    Ok(Json(convert::rotated(&rotated)))
+    Ok(Confidential(convert::rotated(&rotated)))
 }
 
 /// Send a test event
@@ -152,6 +152,7 @@ pub(crate) async fn rotate_secret(
 #[utoipa::path(
     post, path = "/endpoints/{id}/test", operation_id = "testEndpoint", tag = "Endpoints",
     params(("id" = String, Path, description = "The endpoint's id.")),
+    request_body = Option<wire::Nothing>,
     responses(
         (status = 202, description = "On its way.", body = wire::TestSent),
         (status = 409, description = "The endpoint is disabled.", body = wire::Problem,
@@ -162,6 +163,7 @@ pub(crate) async fn test(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<EndpointId>,
+    OptionalJson(wire::Nothing {}): OptionalJson<wire::Nothing>,
 ) -> Answer<(StatusCode, Json<wire::TestSent>)> {
     let (event, delivery) = api.engine.test_endpoint(&caller, id).await?;
     let sent = wire::TestSent { event_id: event.to_string(), delivery_id: delivery.to_string() };

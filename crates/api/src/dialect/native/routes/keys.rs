@@ -8,7 +8,7 @@ use posthouse_types::KeyId;
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, Id, JsonBody, Query, page_request};
+use crate::http::{Answer, Api, Confidential, Id, JsonBody, Query, page_request};
 
 /// Make an API key
 ///
@@ -21,15 +21,16 @@ pub(crate) async fn create(
     State(api): State<Api>,
     caller: Caller,
     JsonBody(request): JsonBody<wire::CreateKey>,
-) -> Answer<(StatusCode, Json<wire::CreatedKey>)> {
+) -> Answer<(StatusCode, Confidential<wire::CreatedKey>)> {
     let create = convert::create_key(&caller, &request)?;
     let created = api.engine.create_key(&caller, create).await?;
-    Ok((StatusCode::CREATED, Json(convert::created_key(created))))
+    Ok((StatusCode::CREATED, Confidential(convert::created_key(created))))
 }
 
 /// List API keys
 ///
-/// Those of the tenant, of both environments, newest first. Needs `admin`.
+/// Those of the environment of the key that asks, and of its project when it is limited to one; newest first. Needs
+/// `admin`.
 #[utoipa::path(
     get, path = "/keys", operation_id = "listKeys", tag = "Keys", params(wire::PageQuery),
     responses((status = 200, description = "A page of keys.", body = wire::Page<wire::Key>))

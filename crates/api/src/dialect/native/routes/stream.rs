@@ -11,7 +11,7 @@ use posthouse_types::EventRef;
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, Query};
+use crate::http::{Answer, Api, Query, STREAM_MESSAGE_BYTES_MAX};
 use crate::realtime::{Follow, server_sent, web_socket};
 
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -20,7 +20,8 @@ const LAST_EVENT_ID: &str = "last-event-id";
 ///
 /// Events as they are accepted: server-sent events (`id`, `event` and `data`, which is the event as JSON), or, when
 /// the request asks to upgrade, a WebSocket with the same JSON in text frames. Resumes after the event named by
-/// `Last-Event-ID` or `last_event_id`. Needs `read`.
+/// `Last-Event-ID` or `last_event_id`. A key may have 100 streams open; one whose reader takes nothing for half a
+/// minute ends, and so does one on which a client says anything. Needs `read`.
 #[utoipa::path(
     get, path = "/stream", operation_id = "followEvents", tag = "Events",
     params(
@@ -44,10 +45,16 @@ pub(crate) async fn follow(
 ) -> Answer<Response> {
     let patterns = convert::patterns(query.types.as_deref())?;
     let last = last_event(&headers, query.last_event_id.as_deref())?;
+    let slot = api.streams.take(caller.key, api.options.streams_per_key_max)?;
     let stream = api.engine.stream(&caller, last).await?;
-    let follow = Follow::new(stream, patterns, convert::frame);
+    let follow = Follow::new(&api, slot, stream, patterns, convert::frame);
     match upgrade {
-        Ok(upgrade) => Ok(upgrade.on_upgrade(|socket| web_socket(socket, follow))),
+        Ok(upgrade) => {
+            let bounded = upgrade
+                .max_message_size(STREAM_MESSAGE_BYTES_MAX)
+                .max_frame_size(STREAM_MESSAGE_BYTES_MAX);
+            Ok(bounded.on_upgrade(|socket| web_socket(socket, follow)))
+        }
         Err(rejection) if headers.contains_key(UPGRADE) => {
             let kind = ErrorKind::Malformed { location: "header.upgrade".into() };
             Err(Error::new(kind, format!("this is no WebSocket handshake: {rejection}")).into())

@@ -35,7 +35,7 @@ pub(crate) struct CreateKey {
     /// For people.
     #[schema(min_length = 1, max_length = 128)]
     pub(crate) name: String,
-    /// `live` or `test`; that of the key that asks when absent.
+    /// `live` or `test`: that of the key that asks, as when absent.
     #[schema(pattern = "^(live|test)$")]
     pub(crate) environment: Option<String>,
     /// What it may do: of `manage`, `publish`, `send`, `read`, `admin`, no more than the key that asks may.

@@ -33,15 +33,6 @@ pub(crate) struct Delivery {
     pub(crate) finished_at: Option<String>,
 }
 
-/// The attempts of a delivery.
-#[derive(Serialize, ToSchema)]
-pub(crate) struct Attempts {
-    /// First to last.
-    pub(crate) data: Vec<Attempt>,
-    /// Always null: a delivery's attempts fit on one page.
-    pub(crate) next_cursor: Option<String>,
-}
-
 /// One HTTP try of a delivery.
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Attempt {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 pub(super) use catalogue::{CreateKey, CreateProject, CreatedKey, EventType, Key, Project, PutEventType};
-pub(super) use deliveries::{Attempt, Attempts, DeliveriesQuery, Delivery};
+pub(super) use deliveries::{Attempt, DeliveriesQuery, Delivery};
 pub(super) use endpoints::{
     CreateEndpoint, CreatedEndpoint, Endpoint, Health, RateLimit, RateLimitIn, RetryPolicy, RotateSecret,
     Rotated, Secret, TestSent, UpdateEndpoint,
@@ -28,7 +28,7 @@ pub(super) use sessions::{CreateSession, Session, SessionsQuery, UpdateSession};
 /// A page of a list, newest first.
 #[derive(Serialize, ToSchema)]
 pub(super) struct Page<T> {
-    /// The items.
+    /// The items: no more than `limit`. They may be fewer, or none at all, although more follow.
     pub(super) data: Vec<T>,
     /// Hand it back as `cursor` to get what follows; null on the last page.
     pub(super) next_cursor: Option<String>,
@@ -45,6 +45,11 @@ pub(super) struct PageQuery {
     /// `next_cursor` of the page before.
     pub(super) cursor: Option<String>,
 }
+
+/// Nothing: no body, or an object without members.
+#[derive(Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Nothing {}
 
 /// A probe's answer.
 #[derive(Serialize, ToSchema)]
