@@ -29,7 +29,8 @@ pub fn router(engine: Arc<Engine>, options: ApiOptions, stop: watch::Receiver<bo
         router = router.merge(routes);
         documents.push((dialect.name, document));
     }
-    router.merge(docs::router(documents))
+    // A path that belongs to no dialect is answered as the native API would.
+    router.merge(docs::router(documents)).fallback_service(dialect::native::elsewhere(&api))
 }
 
 /// The OpenAPI document of a dialect as JSON; `None` when there is no dialect of this name.

@@ -66,6 +66,7 @@ pub async fn serve(
 ) {
     let places = Arc::new(Semaphore::new(options.connections_max as usize));
     let mut connections = JoinSet::new();
+    let mut has_room = true;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -75,11 +76,15 @@ pub async fn serve(
         };
         match accepted {
             Ok((stream, place)) => {
+                has_room = true;
                 connections.spawn(connection(stream, place, router.clone(), stop.clone(), options));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
-                tracing::warn!("can not accept connections at the moment: {error}");
+                // Once for as long as it lasts.
+                if std::mem::take(&mut has_room) {
+                    tracing::warn!("can not accept connections at the moment: {error}");
+                }
                 sleep(ACCEPT_PAUSE).await;
             }
         }

@@ -158,15 +158,12 @@ impl Engine {
         Ok(record.is_some())
     }
 
-    /// Makes a key in the caller's space. No key can make one that may do more than itself.
+    /// Makes a key in the caller's tenant. No key can make one that may do more than itself, nor a test key a live
+    /// one: test keys lie about where live ones must not.
     pub async fn create_key(&self, caller: &Caller, create: CreateKey) -> Result<CreatedKey> {
         caller.need(Capability::Admin)?;
-        if create.environment != caller.space.environment {
-            let own = caller.space.environment;
-            return Err(Error::field(
-                "body.environment",
-                format!("must be {own}, that of the key that asks"),
-            ));
+        if !governs(caller, create.environment) {
+            return Err(Error::field("body.environment", "must be test: a test key makes no live keys"));
         }
         if create.capabilities.is_empty() {
             return Err(Error::field("body.capabilities", "must name at least one"));
@@ -178,18 +175,21 @@ impl Engine {
             ));
         }
         let project = caller.project_for(create.project, "body.project_id")?;
+        let space = Space { tenant: caller.space.tenant, environment: create.environment };
         if let Some(project) = project
-            && self.store.project(caller.space, project).await?.is_none()
+            && self.store.project(space, project).await?.is_none()
         {
-            return Err(Error::field("body.project_id", format!("there is no project {project}")));
+            let message = format!("there is no project {project} in {}", create.environment);
+            return Err(Error::field("body.project_id", message));
         }
-        within("keys", self.store.counts(caller.space).await?.keys, KEYS_PER_SPACE_MAX)?;
-        let created = new_key(&self.ids, caller.space, CreateKey { project, ..create }, self.clock.now());
+        within("keys", self.store.counts(space).await?.keys, KEYS_PER_SPACE_MAX)?;
+        let created = new_key(&self.ids, space, CreateKey { project, ..create }, self.clock.now());
         self.store.insert_key(created.record.clone()).await?;
         Ok(created)
     }
 
-    /// The keys of the caller's space, or of its project when it is limited to one.
+    /// The keys of the caller's tenant: of both environments for a live key, of its own for a test key; of its
+    /// project only when it is limited to one.
     pub async fn keys(&self, caller: &Caller, page: PageRequest<KeyId>) -> Result<Page<KeyRecord, KeyId>> {
         caller.need(Capability::Admin)?;
         let mut items = Vec::new();
@@ -247,9 +247,16 @@ fn caller_of(record: &KeyRecord) -> Caller {
     }
 }
 
-/// True when a key is the caller's to see: of its environment, and of its project when it is limited to one.
+/// True when a key is the caller's to see: of an environment it governs, and of its project when it has one.
 fn reaches(caller: &Caller, key: &KeyRecord) -> bool {
-    key.space == caller.space && caller.sees(key.project)
+    key.space.tenant == caller.space.tenant
+        && governs(caller, key.space.environment)
+        && caller.sees(key.project)
+}
+
+/// True when the caller may make and remove keys of this environment: live keys govern both, test keys their own.
+fn governs(caller: &Caller, environment: Environment) -> bool {
+    caller.space.environment == Environment::Live || environment == Environment::Test
 }
 
 fn new_key(ids: &IdSource, space: Space, create: CreateKey, now: Timestamp) -> CreatedKey {

@@ -18,7 +18,7 @@ use serde::{Deserialize, Deserializer};
 const ENV_PREFIX: &str = "POSTHOUSE_";
 
 /// Every key, and what it is for: what `config check` prints and `docs/configuration.md` lists.
-pub(crate) const KEYS: [(&str, &str); 20] = [
+pub(crate) const KEYS: [(&str, &str); 21] = [
     ("listen", "address and port to serve on; port 0 takes a free one"),
     ("data", "directory of the embedded store"),
     ("master_key", "32 bytes (hexadecimal or base64) that secrets are encrypted with"),
@@ -32,6 +32,7 @@ pub(crate) const KEYS: [(&str, &str); 20] = [
     ("requests_per_second_per_key", "requests one API key may make per second"),
     ("request_burst_per_key", "requests one API key may make at once after a pause"),
     ("request_timeout_seconds", "time for one API request"),
+    ("connections_max", "connections at a time; more wait in the system's queue"),
     ("endpoint_concurrency", "attempts in flight to one endpoint at a time"),
     ("in_flight_max", "deliveries in flight over all endpoints"),
     ("retention_days", "events older than this are removed, once delivered or dead"),
@@ -60,6 +61,7 @@ pub(crate) struct Config {
     pub(crate) requests_per_second_per_key: NonZeroU32,
     pub(crate) request_burst_per_key: NonZeroU32,
     pub(crate) request_timeout_seconds: NonZeroU32,
+    pub(crate) connections_max: NonZeroU32,
     pub(crate) endpoint_concurrency: NonZeroU32,
     pub(crate) in_flight_max: NonZeroU32,
     pub(crate) retention_days: NonZeroU32,
@@ -97,6 +99,7 @@ impl Default for Config {
             requests_per_second_per_key: options.key_limit.per_second,
             request_burst_per_key: options.key_limit.burst,
             request_timeout_seconds: count(30),
+            connections_max: count(10_000),
             endpoint_concurrency: count(options.endpoint_concurrency),
             in_flight_max: count(options.in_flight_max),
             retention_days: count(30),
@@ -223,6 +226,7 @@ fn defaults() -> HashMap<&'static str, String> {
         ("requests_per_second_per_key", config.requests_per_second_per_key.to_string()),
         ("request_burst_per_key", config.request_burst_per_key.to_string()),
         ("request_timeout_seconds", config.request_timeout_seconds.to_string()),
+        ("connections_max", config.connections_max.to_string()),
         ("endpoint_concurrency", config.endpoint_concurrency.to_string()),
         ("in_flight_max", config.in_flight_max.to_string()),
         ("retention_days", config.retention_days.to_string()),

@@ -75,9 +75,11 @@ impl Inbox {
         }
     }
 
-    /// The routes of the inbox.
-    pub(crate) fn router(self: &Arc<Self>) -> Router {
-        Router::new().route("/dev/inbox", get(show).post(receive)).with_state(Arc::clone(self))
+    /// The routes of the inbox. What arrived is shown to anyone who can reach the server, so only one that this
+    /// machine alone can reach shows it.
+    pub(crate) fn router(self: &Arc<Self>, shown: bool) -> Router {
+        let methods = if shown { get(show).post(receive) } else { get(hide).post(receive) };
+        Router::new().route("/dev/inbox", methods).with_state(Arc::clone(self))
     }
 }
 
@@ -92,8 +94,8 @@ async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Byte
         signatures: header("webhook-signature"),
         body: &body,
     };
-    let verified = verify(&[&verifier], &request, now.as_seconds(), STANDARD_TOLERANCE_S);
-    let wrong = verified.err().map(|error| error.to_string());
+    let checked = verify(&[&verifier], &request, now.as_seconds(), STANDARD_TOLERANCE_S);
+    let wrong = checked.err().map(|error| error.to_string());
     let arrival = Arrival {
         at: now,
         id: header("webhook-id").to_owned(),
@@ -146,6 +148,10 @@ async fn show(State(inbox): State<Arc<Inbox>>) -> Markup {
             }
         }
     }
+}
+
+async fn hide() -> (StatusCode, &'static str) {
+    (StatusCode::FORBIDDEN, "The inbox is shown only by a server that listens on a loopback address.\n")
 }
 
 fn card(arrival: &Arrival, open: bool) -> Markup {

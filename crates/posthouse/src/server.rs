@@ -12,6 +12,7 @@ use posthouse_engine::{Engine, Parts, SystemClock, Vault};
 use posthouse_store::Store;
 use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -61,7 +62,11 @@ impl Server {
         );
         let router = more(&engine).merge(api);
         // The rest of the time is for deliveries.
-        let options = ServeOptions { grace: grace.min(REQUESTS_GRACE_MAX), ..ServeOptions::default() };
+        let options = ServeOptions {
+            connections_max: config.connections_max.get(),
+            grace: grace.min(REQUESTS_GRACE_MAX),
+            ..ServeOptions::default()
+        };
         let http = tokio::spawn(posthouse_api::serve(listener, router, stopped, options));
         let services = Services::start(&engine);
         Ok(Self { engine, address, store, services, stop, http, grace })
@@ -79,11 +84,24 @@ impl Server {
     }
 }
 
-/// Waits for the signal to stop: interrupt or terminate.
-pub(crate) async fn stop_signal() -> std::io::Result<()> {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
+/// The signals to stop: interrupt and terminate. They are taken from when this is made, which is before a server
+/// says that it is ready.
+pub(crate) struct StopSignal {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl StopSignal {
+    /// Takes the signals from now on.
+    pub(crate) fn new() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for one.
+    pub(crate) async fn wait(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }

@@ -182,27 +182,30 @@ fn foreign_session(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Opt
     let mut projects = HashMap::new();
     for (index, new) in events.iter().enumerate() {
         let Some(session) = &new.event.session else { continue };
-        let owner = match projects.entry(session) {
+        let project = match projects.entry(session) {
             Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(unknown) => {
-                let stored = project_of_session(work, space, session)?;
-                *unknown.insert(stored.unwrap_or(new.event.project))
-            }
+            Entry::Vacant(unknown) => *unknown.insert(owner(work, space, session, new.event.project)?),
         };
-        if owner.zip(new.event.project).is_some_and(|(owner, own)| owner != own) {
+        if project.zip(new.event.project).is_some_and(|(owner, own)| owner != own) {
             return Ok(Some(index));
         }
     }
     Ok(None)
 }
 
-/// The project of a session, if it has one; `None` when it is not registered.
-fn project_of_session(work: &Work<'_>, space: i64, session: &SessionId) -> Done<Option<Option<ProjectId>>> {
+/// The project of a session; that of the `first` event to name it when it is not registered.
+fn owner(
+    work: &Work<'_>,
+    space: i64,
+    session: &SessionId,
+    first: Option<ProjectId>,
+) -> Done<Option<ProjectId>> {
     let mut statement =
         work.connection.prepare_cached("SELECT id, project FROM sessions WHERE space = ?1 AND id = ?2")?;
-    rows::first(&mut statement, (space, session.as_str()), |row| {
+    let stored = rows::first(&mut statement, (space, session.as_str()), |row| {
         Cells::new("sessions", row).id_or_none(1, "project", ProjectId::from_bytes)
-    })
+    })?;
+    Ok(stored.unwrap_or(first))
 }
 
 fn insert_event(work: &mut Work<'_>, space: i64, event: &Event) -> Done<i64> {

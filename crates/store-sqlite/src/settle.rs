@@ -95,14 +95,12 @@ fn write_one(work: &mut Work<'_>, settlement: &Settlement, headers: &Headers) ->
         due.is_none().then(|| settlement.at.as_millis()),
         found.trail,
     ))?;
-    match due {
-        Some(due) => work.effects.lanes.due.push((settlement.endpoint, (due, settlement.delivery))),
-        None => {
-            let next = call_next(work, settlement.endpoint, found.order_key.as_deref(), settlement.at);
-            unless_corrupt(next)?;
-        }
+    if let Some(due) = due {
+        work.effects.lanes.due.push((settlement.endpoint, (due, settlement.delivery)));
+        return Ok(());
     }
-    Ok(())
+    let next = call_next(work, settlement.endpoint, found.order_key.as_deref(), settlement.at);
+    unless_corrupt(next).map(drop)
 }
 
 /// What the settlement says, unless the delivery was requeued while the attempt was under way: the claimer does

@@ -4,7 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posthouse_engine::{Error, ErrorKind};
 use posthouse_types::{
-    AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, PageRequest, ProjectId, SessionId, Timestamp,
+    AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, PageRequest, ProjectId, SessionId,
+    Timestamp,
 };
 
 /// A key by which a list is ordered.

@@ -8,9 +8,7 @@ use posthouse_types::limits::{BATCH_BYTES_MAX, REQUEST_BYTES_MAX};
 use tokio::sync::watch;
 
 use super::Slots;
-use super::limits::{
-    REQUEST_TIMEOUT_DEFAULT, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAMS_PER_KEY_MAX,
-};
+use super::limits::{REQUEST_TIMEOUT_DEFAULT, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAMS_PER_KEY_MAX};
 
 /// How the HTTP surface behaves; the operator's choice.
 #[derive(Debug, Clone, Copy)]

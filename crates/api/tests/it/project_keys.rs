@@ -172,5 +172,9 @@ async fn a_project_key_has_no_say_in_what_all_projects_share() {
     let environment = r#"{"name": "n", "capabilities": ["read"], "environment": "test"}"#;
     assert_eq!(world.post("/api/v1/keys", environment).await.slug(), "invalid");
     let made = world.post("/api/v1/keys", r#"{"name": "n", "capabilities": ["read"]}"#).await;
-    assert_eq!(made.json()["project_id"], project_a.as_str(), "keys made by a project key are of its project");
+    assert_eq!(
+        made.json()["project_id"],
+        project_a.as_str(),
+        "keys made by a project key are of its project"
+    );
 }

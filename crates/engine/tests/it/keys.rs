@@ -41,11 +41,13 @@ async fn a_key_removed_by_another_process_is_believed_for_a_second_only() {
 }
 
 #[tokio::test]
-async fn keys_stay_within_their_environment_and_project() {
+async fn keys_stay_within_what_the_asking_key_governs() {
     let world = World::new().await;
     let live = create(Capabilities::ALL);
     let test = CreateKey { environment: Environment::Test, ..live.clone() };
-    let refused = world.engine.create_key(&world.caller, test).await.unwrap_err();
+    let test = world.engine.create_key(&world.caller, test).await.expect("a live key makes test keys");
+    let test = world.engine.authenticate(test.key.expose()).await.unwrap();
+    let refused = world.engine.create_key(&test, live.clone()).await.unwrap_err();
     assert!(refused.detail.starts_with("body.environment"), "{refused}");
     let project =
         world.engine.create_project(&world.caller, None, Name::parse("p").unwrap()).await.unwrap().id;
@@ -58,6 +60,8 @@ async fn keys_stay_within_their_environment_and_project() {
     assert_eq!(seen.iter().map(|key| key.id).collect::<Vec<_>>(), [limited.key]);
     let refused = world.engine.delete_key(&limited, other.record.id).await.unwrap_err();
     assert_eq!(refused.kind, ErrorKind::NotFound);
+    let refused = world.engine.delete_key(&test, other.record.id).await.unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::NotFound, "nor does a test key reach a live one");
 }
 
 #[tokio::test]

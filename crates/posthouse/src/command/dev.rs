@@ -21,7 +21,7 @@ use crate::configuration::Config;
 use crate::error::Error;
 use crate::inbox::Inbox;
 use crate::output::say;
-use crate::server::{Server, stop_signal};
+use crate::server::{Server, StopSignal};
 
 const TENANT: &str = "dev";
 /// Marks the inbox's endpoint, so that the next start finds it again.
@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Starts, shows, keeps serving.
 pub(super) async fn run(config: Config, listen_given: bool) -> Result<(), Error> {
+    let stop = StopSignal::new()?;
     let inbox = Inbox::new();
     let server = start(config, listen_given, &inbox).await?;
     let url = format!("http://{}", reachable(server.address));
@@ -44,7 +45,7 @@ pub(super) async fn run(config: Config, listen_given: bool) -> Result<(), Error>
     say(&format!("✓ endpoint   {endpoint} delivers to {url}/dev/inbox"));
     show_sample(&server.engine, &caller, endpoint, &inbox).await?;
     say(&next_steps(&url, key.as_deref()));
-    stop_signal().await?;
+    stop.wait().await;
     say("Stopping.");
     server.stop().await
 }
@@ -55,7 +56,7 @@ async fn start(mut config: Config, listen_given: bool, inbox: &Arc<Inbox>) -> Re
         say(&format!("  {} is taken by another program: taking a free port", config.listen));
         config.listen = SocketAddr::new(config.listen.ip(), 0);
     }
-    Server::start(&config, |_| inbox.router()).await
+    Server::start(&config, |_| inbox.router(config.listen.ip().is_loopback())).await
 }
 
 /// The address to reach a server at that listens on all of them.

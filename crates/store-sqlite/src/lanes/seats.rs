@@ -45,6 +45,9 @@ impl Lanes {
     /// that is left out.
     pub(super) fn unpark(&mut self, ask: &ClaimDue) {
         let parked = &self.parked;
+        if parked.is_empty() {
+            return;
+        }
         let left_out =
             ask.room.iter().filter(|(endpoint, room)| **room == 0 && parked.contains(*endpoint)).count();
         if left_out == parked.len() {

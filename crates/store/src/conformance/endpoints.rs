@@ -286,14 +286,15 @@ pub async fn late_work_of_a_deleted_endpoint_is_cancelled(store: Arc<dyn Store>)
     let id = world.send(endpoint).await;
     world.finish_due(at(1), Next::Dead).await;
     assert!(ok(store.delete_endpoint(world.space, endpoint).await), "the endpoint existed");
-    for hour in 0..3 {
-        let now = at(hour * 3600);
-        assert_eq!(ok(store.cancel_orphans(now, 10).await), 0, "nothing is pending");
-        if hour == 0 {
-            let late = world.send(endpoint).await;
-            assert_eq!(world.claim_ids(at(2)).await, [], "an accept that came late");
-            assert_eq!(ok(store.cancel_orphans(now, 10).await), 1, "is cancelled");
-            assert_eq!(world.delivery(late).await.state, DeliveryState::Cancelled);
+    assert_eq!(ok(store.cancel_orphans(at(2), 10).await), 0, "nothing is pending");
+    let late = world.send(endpoint).await;
+    assert_eq!(world.claim_ids(at(2)).await, [], "an accept that was on its way");
+    assert_eq!(ok(store.cancel_orphans(at(2), 10).await), 1, "is cancelled");
+    assert_eq!(world.delivery(late).await.state, DeliveryState::Cancelled);
+    for hour in 1..4 {
+        let now = at(hour * 3600 + 1800);
+        for now in [at(hour * 3600), now] {
+            assert_eq!(ok(store.cancel_orphans(now, 10).await), 0, "nothing is pending");
         }
         ok(store.requeue(world.space, id, now).await).expect("the delivery exists");
         assert_eq!(world.claim_ids(now).await, [], "what is requeued is not claimed");

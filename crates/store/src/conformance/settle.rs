@@ -251,6 +251,7 @@ pub async fn requeue_of_what_waits(store: Arc<dyn Store>) {
 fn failing() -> Health {
     Health {
         consecutive_failures: 70_000,
+        probes_failed: 7,
         failing_since: Some(at(-60)),
         last_success_at: Some(at(-61)),
         open_until: Some(at(60)),

@@ -20,15 +20,23 @@ const PREFIX: &str = "/api/v1";
 pub(crate) fn build(api: &Api) -> (Router, OpenApi) {
     let (router, mut document) = described().split_for_parts();
     openapi::complete(&mut document);
-    let shell = Shell { render: errors::render, timeout: api.options.request_timeout };
     let router = router
         .route(PREFIX, any(unknown_path))
         .route(&format!("{PREFIX}/"), any(unknown_path))
         .route(&format!("{PREFIX}/{{*unknown}}"), any(unknown_path))
         .method_not_allowed_fallback(wrong_method)
-        .layer(shell)
+        .layer(shell(api))
         .with_state(api.clone());
     (router, document)
+}
+
+/// What answers outside every dialect: no such path, as a problem.
+pub(crate) fn elsewhere(api: &Api) -> Router {
+    Router::new().fallback(unknown_path).layer(shell(api))
+}
+
+fn shell(api: &Api) -> Shell {
+    Shell { render: errors::render, timeout: api.options.request_timeout }
 }
 
 /// The document.

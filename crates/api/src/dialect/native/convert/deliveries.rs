@@ -54,7 +54,7 @@ pub(crate) fn delivery_out(delivery: &Delivery) -> wire::Delivery {
 /// A page of a delivery's attempts, newest first. It ends early when their bodies are much to send at once.
 pub(crate) fn attempts_page(
     mut attempts: Vec<AttemptDetail>,
-    page: PageRequest<AttemptId>,
+    page: &PageRequest<AttemptId>,
 ) -> Page<AttemptDetail, AttemptId> {
     attempts.retain(|detail| page.after.is_none_or(|after| detail.attempt.id < after));
     attempts.sort_by_key(|detail| Reverse(detail.attempt.id));

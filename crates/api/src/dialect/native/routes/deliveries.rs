@@ -63,7 +63,7 @@ pub(crate) async fn attempts(
 ) -> Answer<Json<wire::Page<wire::Attempt>>> {
     let page = page_request(query.limit.as_deref(), query.cursor.as_deref())?;
     let attempts = api.engine.attempts(&caller, id).await?;
-    Ok(Json(convert::page_out(convert::attempts_page(attempts, page), convert::attempt_out)))
+    Ok(Json(convert::page_out(convert::attempts_page(attempts, &page), convert::attempt_out)))
 }
 
 /// Send a delivery again

@@ -50,9 +50,8 @@ pub(crate) async fn follow(
     let follow = Follow::new(&api, slot, stream, patterns, convert::frame);
     match upgrade {
         Ok(upgrade) => {
-            let bounded = upgrade
-                .max_message_size(STREAM_MESSAGE_BYTES_MAX)
-                .max_frame_size(STREAM_MESSAGE_BYTES_MAX);
+            let bounded =
+                upgrade.max_message_size(STREAM_MESSAGE_BYTES_MAX).max_frame_size(STREAM_MESSAGE_BYTES_MAX);
             Ok(bounded.on_upgrade(|socket| web_socket(socket, follow)))
         }
         Err(rejection) if headers.contains_key(UPGRADE) => {
