@@ -236,7 +236,7 @@ impl Engine {
         let record = self.visible_endpoint(caller, id).await?;
         if !record.endpoint.settings.enabled {
             return Err(Error::new(
-                ErrorKind::Conflict,
+                ErrorKind::Conflict { location: None },
                 format!("endpoint {id} is disabled: enable it first"),
             ));
         }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use posthouse_store::StoreError;
+use posthouse_store::{Constraint, StoreError};
 use posthouse_types::{Capability, Invalid};
 use serde_json::Value;
 
@@ -43,7 +43,10 @@ pub enum ErrorKind {
     /// The request can be read, and members of it are wrong.
     Invalid(Vec<FieldError>),
     /// It exists already, or changed meanwhile.
-    Conflict,
+    Conflict {
+        /// The member that names what is taken, when it is one of the request's.
+        location: Option<Cow<'static, str>>,
+    },
     /// The idempotency key was used with another request.
     IdempotencyKeyReused,
     /// The body is larger than the limit.
@@ -123,10 +126,17 @@ impl FieldError {
 
 impl From<StoreError> for Error {
     fn from(cause: StoreError) -> Self {
+        let conflict =
+            |location: Option<&'static str>| ErrorKind::Conflict { location: location.map(Cow::Borrowed) };
         let (kind, detail) = match &cause {
-            StoreError::Conflict(_) => (ErrorKind::Conflict, "it exists already"),
+            StoreError::Conflict(Constraint::SessionId) => {
+                (conflict(Some("body.id")), "there is a session of this id")
+            }
+            StoreError::Conflict(Constraint::ProjectId) => {
+                (conflict(Some("body.id")), "there is a project of this id")
+            }
             StoreError::Stale => {
-                (ErrorKind::Conflict, "it was changed by someone else at the same moment; try again")
+                (conflict(None), "it was changed by someone else at the same moment; try again")
             }
             StoreError::Busy => (ErrorKind::Unavailable, "the store is busy; try again"),
             StoreError::Unavailable(_) => (ErrorKind::Unavailable, "the store can not be reached; try again"),
@@ -141,7 +151,8 @@ pub(crate) fn within(what: &'static str, count: usize, max: usize) -> Result<()>
     if count < max {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Conflict, format!("there are {max} {what} already, which is the limit")))
+    let kind = ErrorKind::Conflict { location: None };
+    Err(Error::new(kind, format!("there are {max} {what} already, which is the limit")))
 }
 
 /// Says where a refused value stood.

@@ -170,7 +170,7 @@ impl Engine {
         if self.registry.get(delivery.endpoint_id).is_none() {
             let detail =
                 format!("endpoint {} was deleted: there is no one to deliver to", delivery.endpoint_id);
-            return Err(Error::new(ErrorKind::Conflict, detail));
+            return Err(Error::new(ErrorKind::Conflict { location: None }, detail));
         }
         let requeued = self.store.requeue(caller.space, id, self.clock.now()).await?;
         requeued.ok_or_else(|| Error::not_found("delivery", id))

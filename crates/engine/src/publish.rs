@@ -92,8 +92,8 @@ impl Engine {
                 "the idempotency key was used with another request less than 24 hours ago",
             )),
             Acceptance::DuplicateId(index) => Err(Error::new(
-                ErrorKind::Conflict,
-                format!("{}.id: an event with this id exists already", at(index)),
+                ErrorKind::Conflict { location: Some(format!("{}.id", at(index)).into()) },
+                "an event with this id exists already",
             )),
             Acceptance::SessionOfAnotherProject(index) => {
                 let location = format!("{}.session_id", at(index));

@@ -90,7 +90,7 @@ const EVENTS: &[Row] = &[
 ];
 
 const ENDPOINTS: &[Row] = &[
-    ("POST", "endpoints", "", "unsupported-media-type", &[]),
+    ("POST", "endpoints", "", "unsupported-media-type", &["header.content-type"]),
     ("POST", "endpoints", "{}", "invalid", &["body.url"]),
     ("POST", "endpoints", r#"{"url": null}"#, "invalid", &["body.url"]),
     ("POST", "endpoints", r#"{"url": "nowhere"}"#, "invalid", &["body.url"]),
@@ -256,7 +256,7 @@ const OTHERS: &[Row] = &[
     ("POST", "projects", r#"{"name": ""}"#, "invalid", &["body.name"]),
     ("POST", "projects", r#"{"name": "a", "id": "7"}"#, "invalid", &["body.id"]),
     ("POST", "sessions", r#"{"id": "a b"}"#, "invalid", &["body.id"]),
-    ("POST", "sessions", r#"{"id": "taken"}"#, "conflict", &[]),
+    ("POST", "sessions", r#"{"id": "taken"}"#, "conflict", &["body.id"]),
     ("POST", "sessions", r#"{"metadata": 1}"#, "invalid", &["body.metadata"]),
     ("PATCH", "sessions/taken", r#"{"id": "other"}"#, "invalid", &["body.id"]),
     ("POST", "keys", r#"{"name": "n"}"#, "invalid", &["body.capabilities"]),

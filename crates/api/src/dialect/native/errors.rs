@@ -154,7 +154,7 @@ fn row(kind: &ErrorKind) -> &'static Row {
         ErrorKind::NotFound => &NOT_FOUND,
         ErrorKind::Malformed { .. } => &MALFORMED,
         ErrorKind::Invalid(_) => &INVALID,
-        ErrorKind::Conflict => &CONFLICT,
+        ErrorKind::Conflict { .. } => &CONFLICT,
         ErrorKind::IdempotencyKeyReused => &IDEMPOTENCY_KEY_REUSED,
         ErrorKind::TooLarge { .. } => &TOO_LARGE,
         ErrorKind::UnsupportedMediaType => &UNSUPPORTED_MEDIA_TYPE,
@@ -172,14 +172,7 @@ pub(crate) fn render(error: &Error, occurrence: &Occurrence<'_>) -> Response {
     let row = row(&error.kind);
     let errors = match &error.kind {
         ErrorKind::Invalid(fields) => fields.iter().map(member).collect(),
-        ErrorKind::Malformed { location } => {
-            vec![ProblemMember {
-                location: location.to_string(),
-                message: error.detail.to_string(),
-                value: None,
-            }]
-        }
-        _ => Vec::new(),
+        kind => place(kind).map(|location| member_of(location, &error.detail)).into_iter().collect(),
     };
     let problem = Problem {
         kind: format!("/errors/{}", row.slug),
@@ -206,6 +199,31 @@ pub(crate) fn render(error: &Error, occurrence: &Occurrence<'_>) -> Response {
         _ => {}
     }
     response
+}
+
+/// Where in the request the fault lies, for the kinds that have one place.
+fn place(kind: &ErrorKind) -> Option<&str> {
+    match kind {
+        ErrorKind::Malformed { location } => Some(location),
+        ErrorKind::Conflict { location } => location.as_deref(),
+        ErrorKind::Unauthenticated => Some("header.authorization"),
+        ErrorKind::IdempotencyKeyReused => Some("header.idempotency-key"),
+        ErrorKind::UnsupportedMediaType => Some("header.content-type"),
+        ErrorKind::TooLarge { .. } => Some("body"),
+        ErrorKind::Forbidden { .. }
+        | ErrorKind::NotFound
+        | ErrorKind::Invalid(_)
+        | ErrorKind::RateLimited { .. }
+        | ErrorKind::UnknownPath
+        | ErrorKind::WrongMethod
+        | ErrorKind::TimedOut
+        | ErrorKind::Unavailable
+        | ErrorKind::Internal => None,
+    }
+}
+
+fn member_of(location: &str, message: &str) -> ProblemMember {
+    ProblemMember { location: location.to_owned(), message: message.to_owned(), value: None }
 }
 
 fn member(field: &FieldError) -> ProblemMember {

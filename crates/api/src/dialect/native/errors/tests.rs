@@ -19,7 +19,8 @@ fn every_kind() -> Vec<ErrorKind> {
             FieldError::new("body.url", "must be a URL").with_value("x"),
             FieldError::new("body.secret", "must be longer"),
         ]),
-        ErrorKind::Conflict,
+        ErrorKind::Conflict { location: None },
+        ErrorKind::Conflict { location: Some("body.id".into()) },
         ErrorKind::IdempotencyKeyReused,
         ErrorKind::TooLarge { limit: 1024 },
         ErrorKind::UnsupportedMediaType,
@@ -60,15 +61,16 @@ async fn every_kind_has_its_clothes() {
         lines.push_str(&line);
     }
     insta::assert_snapshot!(lines, @r#"
-    Unauthenticated: 401 "/errors/unauthenticated" "No valid API key" [] www-authenticate: Bearer
+    Unauthenticated: 401 "/errors/unauthenticated" "No valid API key" [{"location":"header.authorization","message":"what is wrong"}] www-authenticate: Bearer
     Forbidden: 403 "/errors/forbidden" "The key may not do this" []
     NotFound: 404 "/errors/not-found" "Not found" []
     Malformed: 400 "/errors/malformed" "The request can not be read" [{"location":"query.cursor","message":"what is wrong"}]
     Invalid: 422 "/errors/invalid" "Members of the request are not valid" [{"location":"body.url","message":"must be a URL","value":"x"},{"location":"body.secret","message":"must be longer"}]
     Conflict: 409 "/errors/conflict" "It is there already, or has changed" []
-    IdempotencyKeyReused: 409 "/errors/idempotency-key-reused" "The idempotency key was used with another request" []
-    TooLarge: 413 "/errors/too-large" "The body is too large" []
-    UnsupportedMediaType: 415 "/errors/unsupported-media-type" "The body is of a type this call does not take" []
+    Conflict: 409 "/errors/conflict" "It is there already, or has changed" [{"location":"body.id","message":"what is wrong"}]
+    IdempotencyKeyReused: 409 "/errors/idempotency-key-reused" "The idempotency key was used with another request" [{"location":"header.idempotency-key","message":"what is wrong"}]
+    TooLarge: 413 "/errors/too-large" "The body is too large" [{"location":"body","message":"what is wrong"}]
+    UnsupportedMediaType: 415 "/errors/unsupported-media-type" "The body is of a type this call does not take" [{"location":"header.content-type","message":"what is wrong"}]
     RateLimited: 429 "/errors/rate-limited" "Too many requests" [] retry-after: 2
     RateLimited: 429 "/errors/rate-limited" "Too many requests" [] retry-after: 1
     UnknownPath: 404 "/errors/unknown-path" "No call at this path" []
