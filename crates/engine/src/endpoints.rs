@@ -103,7 +103,7 @@ impl Engine {
             let _turn = engine.turn.lock().await;
             engine.store.insert_endpoint(record).await?;
             engine.registry.put(target);
-            engine.endpoints_changed.send_replace(());
+            engine.changes.mark([id]);
             Ok(())
         })
         .await?;
@@ -182,7 +182,7 @@ impl Engine {
             }
             engine.registry.remove(id);
             engine.health.forget(id);
-            engine.endpoints_changed.send_replace(());
+            engine.changes.mark([id]);
             Ok(())
         })
         .await
@@ -308,7 +308,7 @@ impl Engine {
             if revived {
                 engine.health.forget(id);
             }
-            engine.endpoints_changed.send_replace(());
+            engine.changes.mark([id]);
             Ok(Some(updated))
         })
         .await

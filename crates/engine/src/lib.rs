@@ -6,6 +6,7 @@
 
 mod caller;
 mod catalogue;
+mod changes;
 pub mod clock;
 mod endpoints;
 pub mod error;
@@ -105,7 +106,7 @@ pub struct Engine {
     /// last change.
     turn: tokio::sync::Mutex<()>,
     /// Settings or health of endpoints changed: the deliver service looks again.
-    endpoints_changed: tokio::sync::watch::Sender<()>,
+    changes: changes::Changes,
 }
 
 impl Engine {
@@ -123,7 +124,7 @@ impl Engine {
             catalogue: catalogue::Catalogue::default(),
             health: service::HealthBook::default(),
             turn: tokio::sync::Mutex::new(()),
-            endpoints_changed: tokio::sync::watch::Sender::new(()),
+            changes: changes::Changes::default(),
         };
         engine.reload().await?;
         Ok(Arc::new(engine))
@@ -145,9 +146,11 @@ impl Engine {
             }
             self.health.load(record.endpoint.id, record.endpoint.health);
         }
+        let before = self.registry.ids();
         self.registry.replace_all(targets);
         self.catalogue.replace_all(self.store.all_event_types().await?);
-        self.endpoints_changed.send_replace(());
+        // Those that are gone, too.
+        self.changes.mark(before.into_iter().chain(self.registry.ids()));
         Ok(())
     }
 

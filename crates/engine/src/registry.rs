@@ -74,8 +74,8 @@ impl Registry {
     }
 
     /// All endpoints of all spaces.
-    pub(crate) fn all(&self) -> Vec<Arc<Target>> {
-        self.inner.read().targets.values().cloned().collect()
+    pub(crate) fn ids(&self) -> Vec<EndpointId> {
+        self.inner.read().targets.keys().copied().collect()
     }
 
     /// The enabled endpoints whose scope and event filter admit the event, oldest first. Payload filters are

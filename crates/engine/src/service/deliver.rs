@@ -51,14 +51,12 @@ pub struct Deliver {
     settling_count: usize,
     /// Switched off here, and not yet in the registry.
     disabling: HashSet<EndpointId>,
-    endpoints_changed: watch::Receiver<()>,
+    changed: watch::Receiver<()>,
 }
 
 impl Deliver {
     /// For this engine.
     pub fn new(engine: Arc<Engine>) -> Self {
-        let mut endpoints_changed = engine.endpoints_changed.subscribe();
-        endpoints_changed.mark_changed();
         Self {
             gates: Gates::new(engine.options.endpoint_concurrency),
             sending: JoinSet::new(),
@@ -68,7 +66,7 @@ impl Deliver {
             claimed: 0,
             settling_count: 0,
             disabling: HashSet::new(),
-            endpoints_changed,
+            changed: engine.changes.subscribe(),
             engine,
         }
     }
@@ -106,6 +104,7 @@ impl Deliver {
         let mut due = self.engine.store.wakes().due();
         while stopped.borrow().is_none() {
             due.mark_unchanged();
+            self.changed.mark_unchanged();
             let next = match self.claim().await {
                 // Some were claimed: there may be more, and claiming again is cheap.
                 Ok((1.., _)) => continue,
@@ -136,7 +135,7 @@ impl Deliver {
                     }
                 },
                 _ = due.changed() => {}
-                _ = self.endpoints_changed.changed() => self.endpoints_changed.mark_changed(),
+                _ = self.changed.changed() => {}
                 () = sleep(next) => {}
             }
         }
@@ -273,18 +272,16 @@ impl Deliver {
 
     /// Takes over settings that changed.
     fn follow_endpoints(&mut self, now: Timestamp) {
-        if !self.endpoints_changed.has_changed().unwrap_or(false) {
-            return;
-        }
-        self.endpoints_changed.mark_unchanged();
-        for target in self.engine.registry.all() {
+        for id in self.engine.changes.take() {
+            let Some(target) = self.engine.registry.get(id) else {
+                self.gates.forget(id, now);
+                continue;
+            };
             let settings = &target.endpoint.settings;
-            let id = target.endpoint.id;
             let enabled = settings.enabled && !self.disabling.contains(&id);
             self.gates.set(id, enabled, settings.rate_limit, now);
             self.gates.set_health(id, self.engine.health_of(id, target.endpoint.health), now);
         }
-        self.gates.retain(|id| self.engine.registry.get(id).is_some());
     }
 
     /// Lets attempts in flight end (each has its own time limit), settling as they do, for `grace` at most; gives
@@ -448,6 +445,6 @@ impl Engine {
                 }
             }
         }
-        self.endpoints_changed.send_replace(());
+        self.changes.mark(ids.iter().copied());
     }
 }

@@ -62,11 +62,10 @@ impl Gates {
         self.update(id, now);
     }
 
-    /// Forgets endpoints that are no more.
-    pub(crate) fn retain(&mut self, exists: impl Fn(EndpointId) -> bool) {
-        self.special.retain(|id, gate| gate.in_flight > 0 || exists(*id));
-        let special = &self.special;
-        self.room.retain(|id, _| special.contains_key(id));
+    /// Forgets an endpoint that is no more, at the latest when its last attempt has ended.
+    pub(crate) fn forget(&mut self, id: EndpointId, now: Timestamp) {
+        self.set(id, true, None, now);
+        self.set_health(id, Health::default(), now);
     }
 
     /// Switches an endpoint off before its settings say so.
@@ -237,6 +236,17 @@ mod tests {
         assert_eq!(room(&gates, id), 1);
         gates.tick(T0.plus(Duration::from_secs(60)));
         assert_eq!(room(&gates, id), 2, "never more than the burst");
+    }
+
+    #[test]
+    fn nothing_is_left_of_a_forgotten_endpoint() {
+        let (mut gates, id) = (Gates::new(64), EndpointId::from_u128(1));
+        gates.set(id, false, Some(RateLimit::new(1, Some(1)).unwrap()), T0);
+        gates.set_health(id, Health { open_until: Some(T0), ..Health::default() }, T0);
+        gates.started(id, T0);
+        gates.forget(id, T0);
+        gates.finished(id, T0);
+        assert!(gates.special.is_empty() && gates.room().is_empty());
     }
 
     #[test]

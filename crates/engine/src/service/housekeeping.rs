@@ -40,7 +40,7 @@ impl Reap {
     }
 
     pub(super) async fn run(mut self, mut stopped: watch::Receiver<Option<Duration>>) {
-        let mut changed = self.engine.endpoints_changed.subscribe();
+        let mut changed = self.engine.changes.subscribe();
         loop {
             changed.mark_unchanged();
             let wait = self.pause(self.engine.clock.now(), "reap").await;
