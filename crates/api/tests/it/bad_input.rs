@@ -252,7 +252,7 @@ const ENDPOINTS: &[Row] = &[
 ];
 
 const OTHERS: &[Row] = &[
-    ("POST", "projects", "{}", "invalid", &["body.name"]),
+    ("POST", "projects", r#"{"name": null}"#, "invalid", &["body.name"]),
     ("POST", "projects", r#"{"name": ""}"#, "invalid", &["body.name"]),
     ("POST", "projects", r#"{"name": "a", "id": "7"}"#, "invalid", &["body.id"]),
     ("POST", "sessions", r#"{"id": "a b"}"#, "invalid", &["body.id"]),

@@ -4,6 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+fn unnamed() -> String {
+    "unnamed".to_owned()
+}
+
 /// A project to make.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -12,6 +16,7 @@ pub(crate) struct CreateProject {
     #[schema(format = "uuid")]
     pub(crate) id: Option<String>,
     /// For people.
+    #[serde(default = "unnamed")]
     #[schema(min_length = 1, max_length = 128)]
     pub(crate) name: String,
 }
@@ -33,9 +38,10 @@ pub(crate) struct Project {
 #[serde(deny_unknown_fields)]
 pub(crate) struct CreateKey {
     /// For people.
+    #[serde(default = "unnamed")]
     #[schema(min_length = 1, max_length = 128)]
     pub(crate) name: String,
-    /// `live` or `test`: that of the key that asks, as when absent.
+    /// `live` or `test`; that of the key that asks when absent. A test key makes no live keys.
     #[schema(pattern = "^(live|test)$")]
     pub(crate) environment: Option<String>,
     /// What it may do: of `manage`, `publish`, `send`, `read`, `admin`, no more than the key that asks may.
