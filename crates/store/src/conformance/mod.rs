@@ -2,7 +2,7 @@
 //!
 //! A store's own test crate says, once, how to make an empty store, and gets one test per case:
 //!
-//! ```ignore
+//! ```text
 //! async fn make_store() -> (Arc<dyn Store>, TempDir) { … }
 //! posthouse_store::conformance_suite!(make_store);
 //! ```
