@@ -95,7 +95,8 @@ pub async fn run(settings: &Settings) -> Result<Report> {
     let mut report = Report {
         date: format!("{:.0}", jiff::Timestamp::now()),
         commit: Commit::current(),
-        binary: settings.binary.clone(),
+        // Its name only: where it lies is nobody else's business.
+        binary: settings.binary.file_name().map(PathBuf::from).unwrap_or_default(),
         machine,
         conditions: conditions(settings, Stolen::so_far().percent_since(stolen)),
         raw_per_second: raw.map(|raw| stats::mean(&raw)),
