@@ -77,7 +77,7 @@ impl Engine {
         if let Some(session) = &create.session {
             self.known_session(caller, session, project).await?;
         }
-        within("endpoints", self.registry.of_space(caller.space).len(), ENDPOINTS_PER_SPACE_MAX)?;
+        within("endpoints", self.registry.count(caller.space), ENDPOINTS_PER_SPACE_MAX)?;
         let secret = usable_secret(create.secret)?;
         let now = self.clock.now();
         let id = EndpointId::from_u128(self.ids.next_at(now));

@@ -64,6 +64,11 @@ impl Registry {
         self.inner.read().targets.get(&id).cloned()
     }
 
+    /// How many endpoints a space has.
+    pub(crate) fn count(&self, space: Space) -> usize {
+        self.inner.read().spaces.get(&space).map_or(0, HashSet::len)
+    }
+
     /// All endpoints of a space, oldest first.
     pub(crate) fn of_space(&self, space: Space) -> Vec<Arc<Target>> {
         let inner = self.inner.read();

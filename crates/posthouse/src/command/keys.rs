@@ -11,7 +11,6 @@ use posthouse_types::{
 };
 use serde_json::{Value, json};
 
-use super::store_dir;
 use crate::configuration::Config;
 use crate::error::Error;
 use crate::output::Format;
@@ -61,7 +60,7 @@ pub(super) struct Create {
 
 impl Keys {
     pub(super) async fn run(self, config: &Config, format: Format) -> Result<(), Error> {
-        let store = SqliteStore::open(Options::new(store_dir(config), Role::OneShot))?;
+        let store = SqliteStore::open(Options::new(&config.data, Role::OneShot))?;
         let result = match self {
             Self::Create(create) => create.run(&store, format).await,
             Self::List { tenant } => list(&store, &tenant, format).await,

@@ -3,7 +3,6 @@
 use posthouse_store_sqlite::{Options, Role, SqliteStore};
 use serde_json::json;
 
-use super::store_dir;
 use crate::configuration::Config;
 use crate::error::Error;
 use crate::output::Format;
@@ -18,10 +17,10 @@ pub(super) struct Migrate {
 
 impl Migrate {
     pub(super) fn run(&self, config: &Config, format: Format) -> Result<(), Error> {
-        let steps = SqliteStore::pending_migrations(store_dir(config))?;
+        let steps = SqliteStore::pending_migrations(&config.data)?;
         if !self.dry_run {
             // Opening applies what is pending, also when another process opens at the same moment.
-            SqliteStore::open(Options::new(store_dir(config), Role::OneShot))?;
+            SqliteStore::open(Options::new(&config.data, Role::OneShot))?;
         }
         let names: Vec<&str> = steps.iter().map(|step| step.name).collect();
         let sql: Vec<&str> = steps.iter().map(|step| step.sql).collect();

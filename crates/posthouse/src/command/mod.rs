@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory as _, Parser, Subcommand};
 
-use crate::configuration::{self, Config, Loaded, LogFormat};
+use crate::configuration::{self, Loaded, LogFormat};
 use crate::error::Error;
 use crate::output::Format;
 
@@ -156,9 +156,4 @@ fn start_logging(loaded: &Loaded, filter: String) {
 
 fn block_on<T>(work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
-}
-
-/// The directory of the store, for the commands that work on it.
-fn store_dir(config: &Config) -> &std::path::Path {
-    &config.data
 }
