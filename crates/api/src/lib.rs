@@ -5,10 +5,12 @@
 
 mod dialect;
 mod docs;
+mod hosts;
 mod http;
 mod realtime;
 mod serve;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::Router;
@@ -21,16 +23,36 @@ pub use crate::serve::{ServeOptions, serve};
 /// Every path that this crate serves: the dialects, their OpenAPI documents and the pages that explain them. Live
 /// streams, which have no end of their own, end when `stop` says true or is dropped.
 pub fn router(engine: Arc<Engine>, options: ApiOptions, stop: watch::Receiver<bool>) -> Router {
-    let api = http::Api { engine, options, stop, streams: http::Slots::default() };
-    let dialects = dialect::ALL.iter().map(|dialect| (dialect, (dialect.build)(&api)));
+    let hosts = Arc::clone(&options.hosts);
+    let api = http::Api {
+        engine,
+        options,
+        stop,
+        streams: http::Slots::default(),
+        credentials: http::Credentials::default(),
+    };
     let mut router = Router::new();
     let mut documents = Vec::new();
-    for (dialect, (routes, document)) in dialects {
-        router = router.merge(routes);
+    let mut owners = HashMap::new();
+    for dialect in dialect::ALL {
+        let (own, document) = (dialect.build)(&api);
+        for (host, _) in hosts.iter().filter(|(_, name)| name == dialect.name) {
+            owners.insert(host.clone(), own.clone());
+        }
+        router = match dialect.mount {
+            "" => router.merge(own),
+            mount => router.nest_service(mount, own),
+        };
         documents.push((dialect.name, document));
     }
     // A path that belongs to no dialect is answered as the native API would.
-    router.merge(docs::router(documents)).fallback_service(dialect::native::elsewhere(&api))
+    let router = router.merge(docs::router(documents)).fallback_service(dialect::native::elsewhere(&api));
+    if owners.is_empty() { router } else { hosts::by_host(owners, router) }
+}
+
+/// The names of the dialects.
+pub fn dialects() -> impl Iterator<Item = &'static str> {
+    dialect::ALL.iter().map(|dialect| dialect.name)
 }
 
 /// The OpenAPI document of a dialect as JSON; `None` when there is no dialect of this name.

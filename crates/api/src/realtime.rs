@@ -5,21 +5,25 @@ use std::convert::Infallible;
 use std::pin::pin;
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket, close_code};
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade, close_code};
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use futures_util::stream;
-use posthouse_engine::{Error, ErrorKind, EventStream};
-use posthouse_types::{Event, EventPattern};
+use http::HeaderMap;
+use posthouse_engine::{Caller, Error, ErrorKind, EventStream};
+use posthouse_types::{Event, EventPattern, EventRef};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
-use crate::http::{Api, STREAM_FRAMES_MAX, STREAM_SILENCE_MAX, Slot};
+use crate::http::{Api, Fields, STREAM_FRAMES_MAX, STREAM_MESSAGE_BYTES_MAX, STREAM_SILENCE_MAX, Slot};
 use crate::serve::stopped;
 
 /// How long the end of a WebSocket may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+
+const LAST_EVENT_ID: &str = "last-event-id";
 
 /// One event as it goes out.
 pub(crate) struct Frame {
@@ -60,17 +64,19 @@ enum End {
 }
 
 impl Follow {
-    /// Frames of the events that any of the patterns matches; without patterns, of all. Holds `slot` while it
-    /// lasts.
-    pub(crate) fn new(
+    /// Frames of the caller's events from after `last`, or from now on, that any of the patterns matches; without
+    /// patterns, of all. Counts among the streams of the caller's key while it lasts.
+    pub(crate) async fn open(
         api: &Api,
-        slot: Slot,
-        stream: EventStream,
+        caller: &Caller,
+        last: Option<EventRef>,
         patterns: Vec<EventPattern>,
         frame: fn(&Event) -> Frame,
-    ) -> Self {
+    ) -> Result<Self, Error> {
+        let slot = api.streams.take(caller.key, api.options.streams_per_key_max)?;
+        let stream = api.engine.stream(caller, last).await?;
         let keep_alive = api.options.stream_keep_alive;
-        Self {
+        Ok(Self {
             stream,
             patterns,
             frame,
@@ -79,7 +85,7 @@ impl Follow {
             keep_alive,
             send_timeout: api.options.stream_send_timeout,
             _slot: slot,
-        }
+        })
     }
 
     /// The next events that are wanted, at least one. They become frames one by one, so that they are in memory
@@ -123,6 +129,47 @@ fn every(period: Duration) -> Interval {
     ticks
 }
 
+/// The event patterns of a parameter, separated by commas; without the parameter there are none.
+pub(crate) fn patterns(texts: Option<&str>, location: &str) -> Result<Vec<EventPattern>, Error> {
+    let mut fields = Fields::default();
+    let texts = texts.into_iter().flat_map(|texts| texts.split(','));
+    let patterns = texts
+        .filter_map(|text| fields.read(text.trim(), EventPattern::parse, || location.to_owned()))
+        .collect();
+    fields.finish()?;
+    Ok(patterns)
+}
+
+/// The last event that the client has seen: from the header, else from a parameter.
+pub(crate) fn last_event(
+    headers: &HeaderMap,
+    parameter: Option<&str>,
+    location: &'static str,
+) -> Result<Option<EventRef>, Error> {
+    let (text, location) = match headers.get(LAST_EVENT_ID) {
+        Some(header) => (header.to_str().ok().or(Some("")), "header.last-event-id"),
+        None => (parameter, location),
+    };
+    let parsed = text.map(str::parse::<EventRef>).transpose();
+    parsed.map_err(|_| Error::field(location, "is not an event id"))
+}
+
+/// Refuses what asks for a WebSocket in a way that can not lead to one.
+pub(crate) fn handshake(
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Result<WebSocketUpgrade, Error> {
+    upgrade.map_err(|rejection| {
+        let kind = ErrorKind::Malformed { location: "header.upgrade".into() };
+        Error::new(kind, format!("this is no WebSocket handshake: {rejection}"))
+    })
+}
+
+/// The stream over a WebSocket, on which the client may say little.
+pub(crate) fn upgraded(upgrade: WebSocketUpgrade, follow: Follow) -> Response {
+    let bounded = upgrade.max_message_size(STREAM_MESSAGE_BYTES_MAX).max_frame_size(STREAM_MESSAGE_BYTES_MAX);
+    bounded.on_upgrade(|socket| web_socket(socket, follow))
+}
+
 /// Server-sent events, with a comment now and then so that proxies keep the connection.
 pub(crate) fn server_sent(follow: Follow) -> Response {
     let (sender, receiver) = mpsc::channel(STREAM_FRAMES_MAX);
@@ -162,7 +209,7 @@ fn one_line(json: String) -> String {
 }
 
 /// Text frames over a WebSocket, until either side closes.
-pub(crate) async fn web_socket(mut socket: WebSocket, mut follow: Follow) {
+async fn web_socket(mut socket: WebSocket, mut follow: Follow) {
     let (code, reason) = match talk(&mut socket, &mut follow).await {
         End::Stopping => (close_code::AWAY, "the server stops; reconnect and resume"),
         End::BrokeOff => (close_code::AGAIN, "reconnect and resume"),

@@ -5,7 +5,7 @@ use http::HeaderMap;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
-use crate::limits::{RESPONSE_HEADERS_KEPT_BYTES_MAX, RESPONSE_HEADERS_KEPT_MAX, RESPONSE_KEPT_BYTES_MAX};
+use crate::limits::{RESPONSE_HEADERS_KEPT_BYTES_MAX, RESPONSE_HEADERS_KEPT_MAX};
 
 /// The start of a body.
 #[derive(Debug, Default)]
@@ -14,18 +14,18 @@ pub(crate) struct Kept {
     pub(crate) truncated: bool,
 }
 
-/// Reads until the end or until [`RESPONSE_KEPT_BYTES_MAX`] bytes are kept, whichever is first. Dropping an
+/// Reads until the end or until `kept_max` bytes are kept, whichever is first. Dropping an
 /// unread rest closes the connection. The bytes are copied: a slice would hold the connection's read buffer.
-pub(crate) async fn read_kept(mut body: Incoming) -> Result<Kept, hyper::Error> {
+pub(crate) async fn read_kept(mut body: Incoming, kept_max: usize) -> Result<Kept, hyper::Error> {
     if body.is_end_stream() {
         return Ok(Kept::default());
     }
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut kept = Vec::with_capacity(expected.min(RESPONSE_KEPT_BYTES_MAX));
+    let mut kept = Vec::with_capacity(expected.min(kept_max));
     while let Some(frame) = body.frame().await {
         // What is not data are trailers, which end the body.
         let Ok(data) = frame?.into_data() else { continue };
-        let room = RESPONSE_KEPT_BYTES_MAX - kept.len();
+        let room = kept_max - kept.len();
         if data.len() >= room {
             kept.extend_from_slice(&data[..room]);
             let truncated = data.len() > room || !body.is_end_stream();

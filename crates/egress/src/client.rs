@@ -53,6 +53,7 @@ impl Egress {
 
     async fn attempt(&self, request: SendRequest) -> Result<Answer, Failure> {
         scheme_port(&request.uri).map_err(|error| Failure::connect(&error.into()))?;
+        let kept_max = request.response_kept_bytes_max;
         let mut wire = Request::new(Full::new(request.body));
         *wire.method_mut() = request.method;
         *wire.uri_mut() = request.uri;
@@ -61,7 +62,7 @@ impl Egress {
 
         let response = self.client.request(wire).await.map_err(|error| Failure::request(&error))?;
         let (head, body) = response.into_parts();
-        let kept = read_kept(body).await.map_err(|error| Failure::broken(&error))?;
+        let kept = read_kept(body, kept_max).await.map_err(|error| Failure::broken(&error))?;
         Ok(Answer { status: head.status.as_u16(), headers: bound_headers(head.headers), kept })
     }
 }

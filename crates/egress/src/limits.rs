@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Bytes of a response body that are read and kept: 16 KiB (design, section 3). Reading stops there.
+/// Bytes of a response body that are read and kept, unless a request says otherwise: 16 KiB (design, section 3).
+/// Reading stops there.
 pub const RESPONSE_KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// Response headers kept, as name and value pairs; later ones are dropped.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, Uri};
 use posthouse_types::outcome::Outcome;
 
-use crate::limits::ATTEMPT_TIMEOUT_DEFAULT;
+use crate::limits::{ATTEMPT_TIMEOUT_DEFAULT, RESPONSE_KEPT_BYTES_MAX};
 
 /// Sends one request and says what came of it.
 #[async_trait]
@@ -21,7 +21,7 @@ pub trait Sender: Send + Sync {
 /// One attempt to make.
 #[derive(Debug, Clone)]
 pub struct SendRequest {
-    /// The method; [`SendRequest::post`] sets POST.
+    /// The method; [`SendRequest::post`] sets POST, [`SendRequest::get`] GET.
     pub method: Method,
     /// The absolute target, `http` or `https`. User information in it is ignored.
     pub uri: Uri,
@@ -32,13 +32,33 @@ pub struct SendRequest {
     pub body: Bytes,
     /// Limit of the whole attempt, reading the answer included.
     pub timeout: Duration,
+    /// How much of the answer's body is read and kept, bytes. Of a stranger's answer
+    /// [`RESPONSE_KEPT_BYTES_MAX`](crate::limits::RESPONSE_KEPT_BYTES_MAX), which is what the constructors set;
+    /// more is for documents that are of no use in part.
+    pub response_kept_bytes_max: usize,
 }
 
 impl SendRequest {
     /// A POST of `body` without further headers, within
     /// [`ATTEMPT_TIMEOUT_DEFAULT`](crate::limits::ATTEMPT_TIMEOUT_DEFAULT).
     pub fn post(uri: Uri, body: Bytes) -> Self {
-        Self { method: Method::POST, uri, headers: HeaderMap::new(), body, timeout: ATTEMPT_TIMEOUT_DEFAULT }
+        Self::new(Method::POST, uri, body)
+    }
+
+    /// A GET without body or further headers, within the same time.
+    pub fn get(uri: Uri) -> Self {
+        Self::new(Method::GET, uri, Bytes::new())
+    }
+
+    fn new(method: Method, uri: Uri, body: Bytes) -> Self {
+        Self {
+            method,
+            uri,
+            headers: HeaderMap::new(),
+            body,
+            timeout: ATTEMPT_TIMEOUT_DEFAULT,
+            response_kept_bytes_max: RESPONSE_KEPT_BYTES_MAX,
+        }
     }
 }
 
@@ -52,7 +72,7 @@ pub struct SendReport {
     /// an answer.
     pub response_headers: HeaderMap,
     /// The start of the answer's body as it came over the wire, at most
-    /// [`RESPONSE_KEPT_BYTES_MAX`](crate::limits::RESPONSE_KEPT_BYTES_MAX) bytes.
+    /// [`SendRequest::response_kept_bytes_max`] bytes.
     pub response_body: Bytes,
     /// True when reading stopped at the limit before the body's end.
     pub response_truncated: bool,

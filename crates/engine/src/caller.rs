@@ -1,11 +1,12 @@
 //! Who asks, and what they may do.
 
-use posthouse_types::{Capabilities, Capability, KeyId, ProjectId, Space};
+use posthouse_types::{Capabilities, Capability, KeyId, ProjectId, Space, Timestamp};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, ErrorKind, Result};
 
 /// An authenticated caller. Every use case takes one, and sees its space only.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
     /// The key it came with.
     pub key: KeyId,
@@ -18,6 +19,8 @@ pub struct Caller {
     /// The key's digest, by which it is asked for again while a stream lasts; `None` for a caller inside the
     /// process.
     pub digest: Option<[u8; 32]>,
+    /// When its right ends: a login's, which no one removes before.
+    pub until: Option<Timestamp>,
 }
 
 impl Caller {

@@ -26,13 +26,20 @@ impl Clock for SystemClock {
 /// Makes ids that only grow: a ULID's time and randomness, and one more than the last within a millisecond.
 pub struct IdSource {
     clock: Arc<dyn Clock>,
+    random: fn() -> u128,
     last: Mutex<u128>,
 }
 
 impl IdSource {
     /// Ids by this clock.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, last: Mutex::new(0) }
+        Self { clock, random: rand::random, last: Mutex::new(0) }
+    }
+
+    /// Ids by this clock with nothing random in them, for tests that compare what is sent byte for byte. Two such
+    /// sources must not serve the same store: they make the same ids.
+    pub fn sequential(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, random: || 0, last: Mutex::new(0) }
     }
 
     /// The next 128 bits for one of the id types of `posthouse_types::id`.
@@ -49,7 +56,7 @@ impl IdSource {
             *last + 1
         } else {
             // The top random bit is left 0, so that counting up within a millisecond can not overflow.
-            (millis << 80) | (rand::random::<u128>() & ((1 << 79) - 1))
+            (millis << 80) | ((self.random)() & ((1 << 79) - 1))
         };
         *last
     }

@@ -135,6 +135,10 @@ impl From<StoreError> for Error {
             StoreError::Conflict(Constraint::ProjectId) => {
                 (conflict(Some("body.id")), "there is a project of this id")
             }
+            StoreError::Conflict(Constraint::IdempotencyKey) => (
+                conflict(Some("header.idempotency-key")),
+                "a request with this idempotency key is being answered",
+            ),
             StoreError::Stale => {
                 (conflict(None), "it was changed by someone else at the same moment; try again")
             }

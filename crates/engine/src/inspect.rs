@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use posthouse_store::{DeliveryFilter, EventFilter};
+use posthouse_store::{DeliveryFilter, EventFilter, PAGE_BYTES_MAX};
 use posthouse_types::limits::PAGE_ITEMS_MAX;
 use posthouse_types::{
     Attempt, Capability, Delivery, DeliveryId, Endpoint, EndpointId, Event, EventId, EventRef, EventType,
-    Page, PageRequest,
+    Page, PageRequest, Wire,
 };
 use serde_json::Value;
 
@@ -26,8 +26,19 @@ pub type DeliveryQuery = DeliveryFilter;
 pub struct AttemptDetail {
     /// The attempt.
     pub attempt: Attempt,
-    /// The event's payload: what every attempt sends.
+    /// What was sent: made from the event again.
     pub request_body: Bytes,
+}
+
+/// An attempt of one of an endpoint's deliveries.
+#[derive(Debug, Clone)]
+pub struct EndpointAttempt {
+    /// The delivery.
+    pub delivery: Delivery,
+    /// The attempt.
+    pub attempt: Attempt,
+    /// What was sent. Left out once those of a page come to [`PAGE_BYTES_MAX`], or when the event is gone.
+    pub request_body: Option<Bytes>,
 }
 
 /// Why one endpoint got an event, or did not.
@@ -153,14 +164,61 @@ impl Engine {
     /// The attempts of a delivery, first to last.
     pub async fn attempts(&self, caller: &Caller, id: DeliveryId) -> Result<Vec<AttemptDetail>> {
         let delivery = self.delivery(caller, id).await?;
-        let event = EventRef::Internal(delivery.event_id);
-        let body =
-            self.store.event(caller.space, &event).await?.map(|event| event.payload).unwrap_or_default();
+        let event = self.store.event(caller.space, &EventRef::Internal(delivery.event_id)).await?;
         let attempts = self.store.attempts(caller.space, id).await?.unwrap_or_default();
-        Ok(attempts
-            .into_iter()
-            .map(|attempt| AttemptDetail { attempt, request_body: body.clone() })
-            .collect())
+        let mut bodies = Bodies::new(event.as_ref());
+        let detail = |attempt: Attempt| {
+            let request_body = bodies.of(attempt.wire).unwrap_or_default();
+            AttemptDetail { attempt, request_body }
+        };
+        Ok(attempts.into_iter().map(detail).collect())
+    }
+
+    /// The attempts made at an endpoint, whatever the delivery: of the newest delivery first, and of each its newest
+    /// attempt first. Passes over `skip` of them after the page's key.
+    pub async fn endpoint_attempts(
+        &self,
+        caller: &Caller,
+        id: EndpointId,
+        page: PageRequest<(DeliveryId, u16)>,
+        skip: usize,
+    ) -> Result<Page<EndpointAttempt, (DeliveryId, u16)>> {
+        caller.need(Capability::Read)?;
+        self.visible_endpoint(caller, id).await?;
+        let (mut found, mut after, mut skip) = (Vec::new(), page.after, skip);
+        // The store may end a page early; who pages by offset must not notice.
+        loop {
+            let slice = PageRequest { limit: page.limit - found.len(), after };
+            let part = self.store.endpoint_attempts(caller.space, id, slice, skip).await?;
+            (after, skip) = (part.next, 0);
+            found.extend(part.items);
+            if found.len() >= page.limit || after.is_none() {
+                break;
+            }
+        }
+        let items = self.with_bodies(caller, found).await?;
+        Ok(Page { items, next: after })
+    }
+
+    /// Adds to attempts what was sent, as far as a page has room for it. Attempts of one delivery stand together.
+    async fn with_bodies(
+        &self,
+        caller: &Caller,
+        found: Vec<posthouse_store::EndpointAttempt>,
+    ) -> Result<Vec<EndpointAttempt>> {
+        let (mut items, mut room, mut event) = (Vec::with_capacity(found.len()), PAGE_BYTES_MAX, None);
+        for posthouse_store::EndpointAttempt { delivery, attempt } in found {
+            let known = event.as_ref().is_some_and(|event: &Event| event.id == delivery.event_id);
+            if !known && room > 0 {
+                event = self.store.event(caller.space, &EventRef::Internal(delivery.event_id)).await?;
+            }
+            let of_this = event.as_ref().filter(|event| event.id == delivery.event_id);
+            let request_body = of_this.map(|event| crate::wire::body(attempt.wire, event));
+            let request_body = request_body.filter(|body| body.len() <= room);
+            room -= request_body.as_ref().map_or(0, Bytes::len);
+            items.push(EndpointAttempt { delivery, attempt, request_body });
+        }
+        Ok(items)
     }
 
     /// Sends a delivery again, with a fresh budget of attempts.
@@ -224,12 +282,33 @@ impl Engine {
     }
 }
 
+/// The bodies that an event has on the wire, each made once: all attempts of a format share it.
+struct Bodies<'a> {
+    event: Option<&'a Event>,
+    made: Vec<(Wire, Bytes)>,
+}
+
+impl<'a> Bodies<'a> {
+    fn new(event: Option<&'a Event>) -> Self {
+        Self { event, made: Vec::new() }
+    }
+
+    fn of(&mut self, wire: Wire) -> Option<Bytes> {
+        if let Some((_, body)) = self.made.iter().find(|(made, _)| *made == wire) {
+            return Some(body.clone());
+        }
+        let body = crate::wire::body(wire, self.event?);
+        self.made.push((wire, body.clone()));
+        Some(body)
+    }
+}
+
 /// Why an endpoint has no delivery of an event, by its present settings.
 fn explain_silence(endpoint: &Endpoint, event: &Event, payload: Option<&Value>) -> Explained {
     let settings = &endpoint.settings;
     let (verdict, reason) = if endpoint.project.is_some() && endpoint.project != event.project {
         (Verdict::Scope, "the endpoint is of another project".to_owned())
-    } else if endpoint.session.is_some() && endpoint.session != event.session {
+    } else if !endpoint.admits(event) {
         (Verdict::Scope, "the endpoint is of another session".to_owned())
     } else if !settings.events.matches(&event.event_type) {
         (Verdict::Filter, format!("the endpoint does not want events of type {}", event.event_type))

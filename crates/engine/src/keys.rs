@@ -19,6 +19,8 @@ use posthouse_types::limits::KEYS_PER_SPACE_MAX;
 
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result, within};
+use crate::login::Login;
+use crate::wire::organization_id;
 use crate::{Engine, IdSource};
 
 /// How long a key is believed without asking the store again: another process may have removed it.
@@ -89,8 +91,11 @@ impl KeyCache {
         Self { limit, known: RwLock::default() }
     }
 
-    fn get(&self, digest: &[u8; 32]) -> Option<Arc<Known>> {
-        self.known.read().get(digest).cloned()
+    /// What is known of a key and need not be asked for again just now.
+    fn believed(&self, digest: &[u8; 32], now: Timestamp) -> Option<Arc<Known>> {
+        let known = self.known.read().get(digest).cloned()?;
+        let valid = known.caller.until.is_none_or(|until| until > now);
+        (valid && now.since(known.checked_at) < BELIEVED_FOR).then_some(known)
     }
 
     fn put(&self, digest: [u8; 32], caller: Caller, now: Timestamp) -> Arc<Known> {
@@ -116,6 +121,17 @@ impl KeyCache {
     }
 }
 
+impl Known {
+    /// The caller, unless it has used up its requests.
+    fn admit(&self) -> Result<Caller> {
+        self.limiter.check().map_err(|until| {
+            let retry_after = until.wait_time_from(DefaultClock::default().now());
+            Error::new(ErrorKind::RateLimited { retry_after }, "too many requests with this key")
+        })?;
+        Ok(self.caller.clone())
+    }
+}
+
 impl Engine {
     /// Who presents this key, if it is one of ours and has requests left. The look-up is by digest, so it
     /// takes the same time however much of a wrong key is right.
@@ -126,28 +142,81 @@ impl Engine {
         }
         let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let now = self.clock.now();
-        let known = match self.keys.get(&digest) {
-            Some(known) if now.since(known.checked_at) < BELIEVED_FOR => known,
-            _ => {
-                let Some(record) = self.store.key_by_digest(&digest).await? else {
-                    self.keys.forget(&digest);
-                    return Err(unknown());
-                };
-                self.keys.put(digest, caller_of(&record), now)
-            }
+        let known = if let Some(known) = self.keys.believed(&digest, now) {
+            known
+        } else {
+            let Some(record) = self.store.key_by_digest(&digest).await? else {
+                self.keys.forget(&digest);
+                return Err(unknown());
+            };
+            self.keys.put(digest, caller_of(&record), now)
         };
-        known.limiter.check().map_err(|until| {
-            let retry_after = until.wait_time_from(DefaultClock::default().now());
-            Error::new(ErrorKind::RateLimited { retry_after }, "too many requests with this key")
-        })?;
-        Ok(known.caller.clone())
+        known.admit()
+    }
+
+    /// The same for an API key or a person's login, whichever it is: a login is a JWT, whose parts are separated by
+    /// full stops, and no key holds one.
+    pub async fn authenticate_key_or_login(&self, presented: &str) -> Result<Caller> {
+        match &self.logins {
+            Some(logins) if presented.contains('.') => {
+                let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
+                let now = self.clock.now();
+                let known = if let Some(known) = self.keys.believed(&digest, now) {
+                    known
+                } else {
+                    let login = logins.verify(presented).await?;
+                    self.keys.put(digest, self.caller_of_login(login).await?, now)
+                };
+                known.admit()
+            }
+            _ => self.authenticate(presented).await,
+        }
+    }
+
+    async fn caller_of_login(&self, login: Login) -> Result<Caller> {
+        let Some(tenant) = self.tenant_of(&login.organization).await? else {
+            return Err(Error::new(
+                ErrorKind::Unauthenticated,
+                "the login names an organization that is not known",
+            ));
+        };
+        // One handle for one person, whatever login they come with: limits are counted by it.
+        let person = Sha256::digest(format!("{tenant} {}", login.subject));
+        let handle = person.first_chunk().map_or(0, |bytes| u128::from_be_bytes(*bytes));
+        Ok(Caller {
+            key: KeyId::from_u128(handle),
+            space: Space { tenant, environment: login.environment },
+            project: None,
+            capabilities: login.capabilities,
+            digest: None,
+            until: Some(login.until),
+        })
+    }
+
+    /// The tenant that a login calls so: by name, or by id with either prefix. Tenants stay, so those known are
+    /// never asked for again.
+    async fn tenant_of(&self, organization: &str) -> Result<Option<TenantId>> {
+        if let Some(tenant) = self.tenants.read().get(organization) {
+            return Ok(Some(*tenant));
+        }
+        let found = self.store.tenants().await?.into_iter().find(|tenant| {
+            let (id, name) = (tenant.id.to_string(), tenant.name.as_str());
+            name == organization || id == organization || organization_id(tenant.id) == organization
+        });
+        Ok(found.map(|tenant| {
+            self.tenants.write().insert(organization.to_owned(), tenant.id);
+            tenant.id
+        }))
     }
 
     /// True as long as the caller's key is there; asks the store when it has not for a second.
     pub(crate) async fn still_known(&self, caller: &Caller) -> Result<bool> {
-        let Some(digest) = caller.digest else { return Ok(true) };
         let now = self.clock.now();
-        if self.keys.get(&digest).is_some_and(|known| now.since(known.checked_at) < BELIEVED_FOR) {
+        if caller.until.is_some_and(|until| until <= now) {
+            return Ok(false);
+        }
+        let Some(digest) = caller.digest else { return Ok(true) };
+        if self.keys.believed(&digest, now).is_some() {
             return Ok(true);
         }
         let record = self.store.key_by_digest(&digest).await?;
@@ -244,6 +313,7 @@ fn caller_of(record: &KeyRecord) -> Caller {
         project: record.project,
         capabilities: record.capabilities,
         digest: Some(record.digest),
+        until: None,
     }
 }
 

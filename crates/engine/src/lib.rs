@@ -12,6 +12,8 @@ mod endpoints;
 pub mod error;
 mod inspect;
 mod keys;
+mod login;
+mod messages;
 mod publish;
 mod registry;
 mod schema;
@@ -19,26 +21,34 @@ pub mod service;
 mod sessions;
 mod stream;
 mod target;
+mod tickets;
 pub mod vault;
 mod wire;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use posthouse_egress::Sender;
 use posthouse_store::Store;
-use posthouse_types::{EndpointId, Health};
+use posthouse_types::{EndpointId, Health, TenantId};
 
 pub use caller::Caller;
 pub use catalogue::{Project, PutEventType};
 pub use clock::{Clock, IdSource, SystemClock};
-pub use endpoints::{CreateEndpoint, EndpointDetail, Rotated, UpdateEndpoint};
+pub use endpoints::{
+    CreateEndpoint, EndpointDetail, EndpointQuery, NewSecret, PutEndpoint, Rotate, Rotated, UpdateEndpoint,
+};
 pub use error::{At, Error, ErrorKind, FieldError, Result};
-pub use inspect::{AttemptDetail, DeliveryQuery, Explained, Verdict};
+pub use inspect::{AttemptDetail, DeliveryQuery, EndpointAttempt, Explained, Verdict};
 pub use keys::{CreateKey, CreatedKey, KeyLimit, create_first_key};
+pub use login::{LoginOptions, Logins};
+pub use messages::{CastVote, MessageDetail, PostMessage, Voted};
 pub use publish::{Publish, Published, Repeatable};
 pub use sessions::{CreateSession, UpdateSession};
 pub use stream::EventStream;
+pub use tickets::Ticket;
 pub use vault::Vault;
+pub use wire::{body, message_id, organization_id};
 
 /// What use cases answer with and the store keeps: surfaces name these through the engine, never the store.
 pub use posthouse_store::{AcceptedEvent, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord};
@@ -51,8 +61,12 @@ pub struct Parts {
     pub sender: Arc<dyn Sender>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
+    /// What makes ids.
+    pub ids: Arc<IdSource>,
     /// What seals secrets.
     pub vault: Vault,
+    /// What checks people's logins; without it there are API keys only.
+    pub logins: Option<Logins>,
     /// How it behaves.
     pub options: Options,
 }
@@ -95,16 +109,21 @@ pub struct Engine {
     store: Arc<dyn Store>,
     sender: Arc<dyn Sender>,
     clock: Arc<dyn Clock>,
-    ids: IdSource,
+    ids: Arc<IdSource>,
     vault: Vault,
     options: Options,
     registry: registry::Registry,
     catalogue: catalogue::Catalogue,
     keys: keys::KeyCache,
+    logins: Option<Logins>,
+    /// Tenants by what logins call them.
+    tenants: parking_lot::RwLock<HashMap<String, TenantId>>,
     health: service::HealthBook,
     /// Held while the store and what is kept of it in memory change together, so that both end up with the same
     /// last change.
     turn: tokio::sync::Mutex<()>,
+    /// Held while the one endpoint of a project for an event type is looked for and registered.
+    puts: tokio::sync::Mutex<()>,
     /// Settings or health of endpoints changed: the deliver service looks again.
     changes: changes::Changes,
 }
@@ -113,8 +132,10 @@ impl Engine {
     /// Puts the parts together and loads what matching needs.
     pub async fn start(parts: Parts) -> Result<Arc<Self>> {
         let engine = Self {
-            ids: IdSource::new(Arc::clone(&parts.clock)),
+            ids: parts.ids,
             keys: keys::KeyCache::new(parts.options.key_limit),
+            logins: parts.logins,
+            tenants: parking_lot::RwLock::default(),
             store: parts.store,
             sender: parts.sender,
             clock: parts.clock,
@@ -124,6 +145,7 @@ impl Engine {
             catalogue: catalogue::Catalogue::default(),
             health: service::HealthBook::default(),
             turn: tokio::sync::Mutex::new(()),
+            puts: tokio::sync::Mutex::new(()),
             changes: changes::Changes::default(),
         };
         engine.reload().await?;

@@ -83,14 +83,14 @@ impl Engine {
             fingerprint,
             expires_at: self.clock.now().plus(IDEMPOTENCY_WINDOW),
         });
-        let accept = Accept { space: caller.space, events: new_events, idempotency };
+        let accept = Accept { space: caller.space, events: new_events, changes: Vec::new(), idempotency };
         match self.store.accept(accept).await? {
             Acceptance::New => Ok(Published { events: accepted, replayed: false }),
             Acceptance::Replayed(events) => Ok(Published { events, replayed: true }),
-            Acceptance::KeyReused => Err(Error::new(
-                ErrorKind::IdempotencyKeyReused,
-                "the idempotency key was used with another request less than 24 hours ago",
-            )),
+            Acceptance::KeyReused => Err(key_reused()),
+            Acceptance::Stale => {
+                Err(Error::new(ErrorKind::Internal, "events without changes were called stale"))
+            }
             Acceptance::DuplicateId(index) => Err(Error::new(
                 ErrorKind::Conflict { location: Some(format!("{}.id", at(index)).into()) },
                 "an event with this id exists already",
@@ -164,10 +164,16 @@ impl Engine {
             occurred_at: publish.occurred_at,
             created_at: now,
         };
-        let mut parsed = Parsed::new(&event.payload);
+        let mut parsed = Parsed::new(event.payload.clone());
         if let Some(schema) = self.catalogue.schema(caller.space, &event.event_type) {
             check_schema(&schema, parsed.value(at)?, at)?;
         }
+        self.matched(event, &mut parsed, at)
+    }
+
+    /// An event with a delivery for each endpoint that it matches.
+    pub(crate) fn matched(&self, event: Event, parsed: &mut Parsed, at: &str) -> Result<NewEvent> {
+        let now = event.created_at;
         let mut deliveries = Vec::new();
         for target in self.registry.matching(&event) {
             if let Some(filter) = &target.endpoint.settings.filter
@@ -185,21 +191,29 @@ impl Engine {
     }
 }
 
+/// The idempotency key stands for another request.
+pub(crate) fn key_reused() -> Error {
+    Error::new(
+        ErrorKind::IdempotencyKeyReused,
+        "the idempotency key was used with another request less than 24 hours ago",
+    )
+}
+
 /// A payload as a value, parsed when something first asks for it: most events are never parsed here.
-struct Parsed<'a> {
-    payload: &'a [u8],
+pub(crate) struct Parsed {
+    payload: Bytes,
     value: Option<Value>,
 }
 
-impl<'a> Parsed<'a> {
-    fn new(payload: &'a [u8]) -> Self {
+impl Parsed {
+    pub(crate) fn new(payload: Bytes) -> Self {
         Self { payload, value: None }
     }
 
     /// Fails for the little that is JSON and yet no value: numbers beyond a float's range, lone surrogates.
     fn value(&mut self, at: &str) -> Result<&Value> {
         if self.value.is_none() {
-            let value = serde_json::from_slice(self.payload).map_err(|error| {
+            let value = serde_json::from_slice(&self.payload).map_err(|error| {
                 let message = format!("can not be checked against a schema or filter: {error}");
                 Error::field(format!("{at}.payload"), message)
             })?;

@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use parking_lot::RwLock;
-use posthouse_types::{EndpointId, Event, EventPattern, EventType, ProjectId, SessionId, Space};
+use posthouse_types::wire::session_twin;
+use posthouse_types::{EndpointId, Event, EventPattern, EventType, ProjectId, SessionId, Space, Wire};
 
 use crate::target::Target;
 
@@ -20,6 +21,8 @@ struct Inner {
     /// Of enabled endpoints only.
     scopes: HashMap<Scope, ByType>,
     spaces: HashMap<Space, HashSet<EndpointId>>,
+    /// How many endpoints admit sessions under either of two names.
+    two_named: usize,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -89,14 +92,24 @@ impl Registry {
         let inner = self.inner.read();
         let mut found: Vec<Arc<Target>> = Vec::new();
         let projects = [None, event.project];
-        let sessions = [None, event.session.clone()];
         for project in &projects[..=usize::from(event.project.is_some())] {
-            for session in &sessions[..=usize::from(event.session.is_some())] {
-                let scope = Scope { space: event.space, project: *project, session: session.clone() };
+            let mut collect = |session| {
+                let scope = Scope { space: event.space, project: *project, session };
                 if let Some(by_type) = inner.scopes.get(&scope) {
                     by_type.collect(&event.event_type, &mut found);
                 }
+            };
+            collect(None);
+            if let Some(session) = &event.session {
+                collect(Some(session.clone()));
+                // Few spaces have endpoints to which a session has two names; the others need not ask.
+                if inner.two_named > 0 {
+                    collect(session_twin(session));
+                }
             }
+        }
+        if inner.two_named > 0 {
+            found.retain(|target| target.endpoint.admits(event));
         }
         if found.len() > 1 {
             found.sort_by_key(|target| target.endpoint.id);
@@ -110,6 +123,7 @@ impl Inner {
     fn insert(&mut self, target: Arc<Target>) {
         let endpoint = &target.endpoint;
         self.spaces.entry(endpoint.space).or_default().insert(endpoint.id);
+        self.two_named += usize::from(is_two_named(&target));
         if endpoint.settings.enabled {
             self.scopes.entry(scope_of(&target)).or_default().insert(&target);
         }
@@ -118,6 +132,7 @@ impl Inner {
 
     fn remove(&mut self, id: EndpointId) {
         let Some(old) = self.targets.remove(&id) else { return };
+        self.two_named -= usize::from(is_two_named(&old));
         if let Some(ids) = self.spaces.get_mut(&old.endpoint.space) {
             ids.remove(&id);
         }
@@ -129,6 +144,10 @@ impl Inner {
             }
         }
     }
+}
+
+fn is_two_named(target: &Target) -> bool {
+    target.endpoint.session.is_some() && target.endpoint.settings.wire == Wire::Whatsapp
 }
 
 fn scope_of(target: &Target) -> Scope {

@@ -1,6 +1,6 @@
 //! Sessions: conversations that platforms register, and that events and endpoints may belong to.
 
-use posthouse_store::SessionRecord;
+use posthouse_store::{ProjectRecord, SessionRecord};
 use posthouse_types::limits::{DESCRIPTION_CHARS_MAX, METADATA_BYTES_MAX};
 use posthouse_types::{Capability, Page, PageRequest, ProjectId, SessionId, Timestamp};
 use serde_json::{Map, Value};
@@ -63,6 +63,29 @@ impl Engine {
         self.visible_session(caller, id).await
     }
 
+    /// The session that is meant, for a caller who is about to do something in it.
+    pub async fn session_for(
+        &self,
+        caller: &Caller,
+        needs: Capability,
+        id: &SessionId,
+    ) -> Result<SessionRecord> {
+        caller.need(needs)?;
+        self.visible_session(caller, id).await
+    }
+
+    /// The project that is meant, for a caller who is about to do something in it.
+    pub async fn project_for(
+        &self,
+        caller: &Caller,
+        needs: Capability,
+        id: ProjectId,
+    ) -> Result<ProjectRecord> {
+        caller.need(needs)?;
+        let project = self.store.project(caller.space, id).await?;
+        project.filter(|_| caller.sees(Some(id))).ok_or_else(|| Error::not_found("project", id))
+    }
+
     /// Sessions, newest first.
     pub async fn sessions(
         &self,
@@ -111,7 +134,7 @@ impl Engine {
         }
     }
 
-    async fn visible_session(&self, caller: &Caller, id: &SessionId) -> Result<SessionRecord> {
+    pub(crate) async fn visible_session(&self, caller: &Caller, id: &SessionId) -> Result<SessionRecord> {
         let session = self.store.session(caller.space, id).await?;
         session.filter(|session| caller.sees(session.project)).ok_or_else(|| Error::not_found("session", id))
     }

@@ -1,23 +1,28 @@
 //! An endpoint made ready for sending: parsed once when it changes, not once per delivery.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
 use posthouse_egress::SendRequest;
-use posthouse_sign::standard::StandardKey;
 use posthouse_store::{EndpointRecord, Sealed};
 use posthouse_types::{Endpoint, EndpointId, Headers, SecretText, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::vault::{DoesNotOpen, Vault};
+use crate::wire::Keys;
 
 /// An endpoint with everything a delivery needs.
 pub(crate) struct Target {
     pub(crate) endpoint: Endpoint,
     pub(crate) uri: http::Uri,
+    /// The URL as attempts record it.
+    pub(crate) url: Arc<str>,
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
+    /// The same as their owner gave them.
+    pub(crate) own_headers: Headers,
     pub(crate) timeout: Duration,
-    keys: Vec<(StandardKey, Option<Timestamp>)>,
+    pub(crate) keys: Keys,
 }
 
 /// A signing secret as it is sealed.
@@ -31,6 +36,12 @@ pub(crate) struct Secret {
 impl Secret {
     pub(crate) fn new(text: &SecretText) -> Self {
         Self { text: text.expose().to_owned(), expires_at: None }
+    }
+
+    /// The same, ending at `end` or earlier.
+    pub(crate) fn until(mut self, end: Timestamp) -> Self {
+        self.expires_at = Some(self.expires_at.map_or(end, |earlier| earlier.min(end)));
+        self
     }
 
     pub(crate) fn text(&self) -> SecretText {
@@ -51,14 +62,10 @@ impl Target {
         let secrets = open_secrets(vault, endpoint.id, &record.secrets)?;
         let headers = open_headers(vault, endpoint.id, &record.headers)?;
         Ok(Self {
-            uri: endpoint.settings.url.as_str().parse().map_err(|_| DoesNotOpen)?,
+            uri: endpoint.settings.url.normalised().parse().map_err(|_| DoesNotOpen)?,
             timeout: Duration::from_millis(endpoint.settings.timeout_ms.into()),
-            keys: secrets
-                .iter()
-                .map(|secret| {
-                    Ok((StandardKey::parse(&secret.text).map_err(|_| DoesNotOpen)?, secret.expires_at))
-                })
-                .collect::<Result<_, DoesNotOpen>>()?,
+            url: Arc::from(endpoint.settings.url.normalised()),
+            keys: Keys::read(endpoint.settings.wire, &secrets).map_err(|_| DoesNotOpen)?,
             headers: headers
                 .iter()
                 .map(|header| {
@@ -69,16 +76,9 @@ impl Target {
                     Ok((name, value))
                 })
                 .collect::<Result<_, DoesNotOpen>>()?,
+            own_headers: headers,
             endpoint,
         })
-    }
-
-    /// The keys that sign at this moment, newest first.
-    pub(crate) fn keys_at(&self, now: Timestamp) -> impl Iterator<Item = &StandardKey> {
-        self.keys
-            .iter()
-            .filter(move |(_, expires_at)| expires_at.is_none_or(|expires_at| expires_at > now))
-            .map(|(key, _)| key)
     }
 }
 

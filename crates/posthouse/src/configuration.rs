@@ -1,6 +1,8 @@
 //! Configuration: one TOML file; every key is also an environment variable (`POSTHOUSE_` and the key in upper
 //! case), the common ones flags too. Flags win over the environment, the environment over the file.
 
+mod logins;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,7 +20,7 @@ use serde::{Deserialize, Deserializer};
 const ENV_PREFIX: &str = "POSTHOUSE_";
 
 /// Every key, and what it is for: what `config check` prints and `docs/configuration.md` lists.
-pub(crate) const KEYS: [(&str, &str); 21] = [
+pub(crate) const KEYS: [(&str, &str); 28] = [
     ("listen", "address and port to serve on; port 0 takes a free one"),
     ("data", "directory of the embedded store"),
     ("master_key", "32 bytes (hexadecimal or base64) that secrets are encrypted with"),
@@ -38,6 +40,19 @@ pub(crate) const KEYS: [(&str, &str); 21] = [
     ("retention_days", "events older than this are removed, once delivered or dead"),
     ("retention_bytes_per_tenant", "bytes of payloads and responses kept of one tenant"),
     ("shutdown_grace_seconds", "time for requests and attempts in flight to end when stopping"),
+    (
+        "login_jwks_url",
+        "where the frontend publishes the keys its login JWTs are signed with; people log in when set",
+    ),
+    ("login_issuer", "issuer (iss) of login JWTs; required with login_jwks_url"),
+    ("login_audience", "audience (aud) of login JWTs; required with login_jwks_url"),
+    (
+        "login_organization_claim",
+        "claim that names the organization: a name, or a JSON Pointer when it begins with /",
+    ),
+    ("login_role_claim", "claim that names the role, or several in an array: written the same way"),
+    ("login_roles", "what each role may do; roles that are not listed may do nothing"),
+    ("login_environment", "what people who log in see: live or test"),
     ("log", "log filter, such as info or posthouse_engine=debug,info"),
     ("log_format", "text or json"),
 ];
@@ -67,6 +82,13 @@ pub(crate) struct Config {
     pub(crate) retention_days: NonZeroU32,
     pub(crate) retention_bytes_per_tenant: u64,
     pub(crate) shutdown_grace_seconds: u32,
+    pub(crate) login_jwks_url: Option<String>,
+    pub(crate) login_issuer: Option<String>,
+    pub(crate) login_audience: Option<String>,
+    pub(crate) login_organization_claim: String,
+    pub(crate) login_role_claim: String,
+    pub(crate) login_roles: String,
+    pub(crate) login_environment: posthouse_types::Environment,
     pub(crate) log: String,
     pub(crate) log_format: LogFormat,
 }
@@ -105,6 +127,13 @@ impl Default for Config {
             retention_days: count(30),
             retention_bytes_per_tenant: options.retention_bytes,
             shutdown_grace_seconds: 30,
+            login_jwks_url: None,
+            login_issuer: None,
+            login_audience: None,
+            login_organization_claim: "org".to_owned(),
+            login_role_claim: "role".to_owned(),
+            login_roles: "owner=manage send read; admin=manage send read; member=send read".to_owned(),
+            login_environment: posthouse_types::Environment::Live,
             log: "info".to_owned(),
             log_format: LogFormat::Text,
         }
@@ -118,6 +147,8 @@ pub(crate) enum ConfigurationError {
     Invalid(#[from] config::ConfigError),
     #[error("{0} can not be read")]
     CaFile(PathBuf, #[source] std::io::Error),
+    #[error("{key}: {reason}")]
+    Login { key: &'static str, reason: String },
 }
 
 /// Where a value comes from.
@@ -232,6 +263,10 @@ fn defaults() -> HashMap<&'static str, String> {
         ("retention_days", config.retention_days.to_string()),
         ("retention_bytes_per_tenant", config.retention_bytes_per_tenant.to_string()),
         ("shutdown_grace_seconds", config.shutdown_grace_seconds.to_string()),
+        ("login_organization_claim", config.login_organization_claim),
+        ("login_role_claim", config.login_role_claim),
+        ("login_roles", config.login_roles),
+        ("login_environment", config.login_environment.as_str().to_owned()),
         ("log", config.log),
         ("log_format", "text".to_owned()),
     ])

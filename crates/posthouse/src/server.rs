@@ -8,7 +8,7 @@ use axum::Router;
 use posthouse_api::{ApiOptions, ServeOptions};
 use posthouse_egress::Egress;
 use posthouse_engine::service::Services;
-use posthouse_engine::{Engine, Parts, SystemClock, Vault};
+use posthouse_engine::{Engine, IdSource, Logins, Parts, SystemClock, Vault};
 use posthouse_store::Store;
 use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
 use tokio::net::TcpListener;
@@ -40,13 +40,17 @@ impl Server {
         config: &Config,
         more: impl FnOnce(&Arc<Engine>) -> Router,
     ) -> Result<Self, Error> {
+        // Before the store is touched: what is wrong with the configuration stops the start.
+        let logins = logins(config)?;
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(StoreOptions::new(&config.data, Role::Server))?);
         let parts = Parts {
             store: Arc::clone(&store),
             sender: Arc::new(Egress::new(config.egress()?)?),
             clock: Arc::new(SystemClock),
+            ids: Arc::new(IdSource::new(Arc::new(SystemClock))),
             vault: Vault::new(&*master_key::load(config)?),
+            logins,
             options: config.engine_options(),
         };
         let engine = Engine::start(parts).await?;
@@ -82,6 +86,19 @@ impl Server {
         self.store.close().await?;
         Ok(())
     }
+}
+
+/// What checks people's logins, when the operator says whose. Its client is one of its own: what it calls is the
+/// operator's address, not a stranger's.
+fn logins(config: &Config) -> Result<Option<Logins>, Error> {
+    let Some(options) = config.logins()? else { return Ok(None) };
+    if options.jwks_url.scheme_str() == Some("http") {
+        tracing::warn!(
+            "login_jwks_url is not https: whoever can change the keys on their way can log in as anyone"
+        );
+    }
+    let sender = Arc::new(Egress::new(config.login_egress()?)?);
+    Ok(Some(Logins::new(options, sender, Arc::new(SystemClock))))
 }
 
 /// The signals to stop: interrupt and terminate. They are taken from when this is made, which is before a server

@@ -1,4 +1,4 @@
-//! Bytes and text: base64, decimal numbers, comparison in constant time. Knows no scheme.
+//! Bytes and text: base64, hex, decimal numbers, comparison in constant time. Knows no scheme.
 
 use std::io::{Cursor, Write as _};
 
@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use base64::{DecodeSliceError, encoded_len};
 use subtle::ConstantTimeEq as _;
+use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 /// Why a text could not be decoded. Says nothing of the text, which may be a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +38,36 @@ pub(crate) fn decode_base64(text: &str, out: &mut [u8]) -> Result<usize, Undecod
     })
 }
 
+/// How long `len_bytes` bytes are as hex.
+pub(crate) const fn hex_length(len_bytes: usize) -> usize {
+    2 * len_bytes
+}
+
+/// Appends `bytes` as lowercase hex, without an allocation if there is room.
+pub(crate) fn push_hex(out: &mut String, bytes: &[u8]) {
+    for byte in bytes {
+        out.push(hex_digit(byte >> 4));
+        out.push(hex_digit(byte & 0xf));
+    }
+}
+
+/// Computed, not looked up: an index into a table would leave its trace of a secret in the processor's cache.
+fn hex_digit(nibble: u8) -> char {
+    const FROM_NINE_TO_A: u8 = b'a' - b'9' - 1;
+    char::from(b'0' + nibble + u8::from(nibble > 9) * FROM_NINE_TO_A)
+}
+
+/// A prefix and `bytes` as lowercase hex, in a string that never grows, so that no half-written copy stays behind.
+pub(crate) fn secret_hex(prefix: &str, bytes: &[u8]) -> Zeroizing<String> {
+    let mut text = Zeroizing::new(String::with_capacity(prefix.len() + hex_length(bytes.len())));
+    text.push_str(prefix);
+    push_hex(&mut text, bytes);
+    text
+}
+
+/// Compiles only for a type that wipes itself when dropped.
+pub(crate) const fn wiped_on_drop<T: ZeroizeOnDrop>() {}
+
 /// Whether two byte strings are equal, in a time that depends on their lengths only.
 pub(crate) fn equal(left: &[u8], right: &[u8]) -> bool {
     left.ct_eq(right).into()
@@ -64,6 +95,17 @@ impl DecimalText {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.digits[..self.len_bytes]
     }
+
+    /// The digits, as text.
+    pub(crate) fn as_str(&self) -> &str {
+        str::from_utf8(self.as_bytes()).expect("digits and a sign are ASCII")
+    }
+}
+
+/// Reads a whole number, not negative, in the one way to write it: decimal digits, no leading zero.
+pub(crate) fn parse_decimal(text: &str) -> Option<i64> {
+    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
+    if plain { text.parse().ok() } else { None }
 }
 
 #[cfg(test)]
@@ -74,7 +116,29 @@ mod tests {
     fn decimal_text_is_what_display_writes() {
         for number in [0, 7, -7, 1_767_225_600, i64::MAX, i64::MIN] {
             assert_eq!(DecimalText::new(number).as_bytes(), number.to_string().as_bytes());
+            assert_eq!(DecimalText::new(number).as_str(), number.to_string());
         }
+    }
+
+    #[test]
+    fn a_decimal_number_has_one_spelling() {
+        for number in [0, 7, 10, 1_767_225_600, i64::MAX] {
+            assert_eq!(parse_decimal(&number.to_string()), Some(number));
+        }
+        for wrong in ["", "-1", "+1", "01", "00", " 1", "1 ", "1.0", "1e9", "１", "9223372036854775808"] {
+            assert_eq!(parse_decimal(wrong), None, "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn hex_is_lowercase_and_two_digits_a_byte() {
+        for byte in 0..=u8::MAX {
+            let mut text = String::new();
+            push_hex(&mut text, &[byte]);
+            assert_eq!(text, format!("{byte:02x}"));
+            assert_eq!(text.len(), hex_length(1));
+        }
+        assert_eq!(*secret_hex("key_", &[0xab, 0x09]), "key_ab09");
     }
 
     #[test]

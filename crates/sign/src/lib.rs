@@ -9,8 +9,10 @@
 //!
 //! # How it works
 //!
-//! One module per scheme, with types of its own; nothing that knows a protocol is shared between two schemes.
-//! What they do share, in `encode`, knows only bytes and text: base64, decimal numbers, comparison.
+//! One module per scheme, with a key type of its own, and each reads its secret itself; a key of one scheme is not
+//! accepted by another. Two things are shared. `encode` knows only bytes and text: base64, hex, decimal numbers,
+//! comparison. `timestamped` knows the `t=…,v1=…` header, which several providers took over from Stripe letter by
+//! letter, and is given the bytes of a key, never its text.
 //!
 //! The caller brings the time and the randomness, so that signing is a pure function of its arguments. Keys are
 //! parsed once and kept: a parsed key holds its HMAC key schedule, and signing a message only clones it. Keys are
@@ -18,7 +20,14 @@
 //!
 //! | module | scheme |
 //! |---|---|
-//! | [`standard`] | Standard Webhooks: `v1` HMAC-SHA256 and `v1a` ed25519 |
+//! | [`standard`] | Standard Webhooks: `v1` HMAC-SHA256 and `v1a` ed25519; the secret is base64 of the key |
+//! | [`molroo`] | Molroo: `t=…,v1=…`, HMAC-SHA256 over time and body; the key is the whole text of the secret |
+//! | [`sonzai`] | Sonzai: `t=…,v1=…`, HMAC-SHA256 over time and body; the key is the text after `whsec_` |
+//! | [`whatsapp`] | WhatsApp Gateway: HMAC-SHA512 over the body alone; the key is the whole text of the secret |
 
 mod encode;
+pub mod molroo;
+pub mod sonzai;
 pub mod standard;
+mod timestamped;
+pub mod whatsapp;

@@ -42,7 +42,7 @@ pub use keys::{
     StandardKey, StandardKeyError, StandardSecret, StandardSigningKey, StandardVerifier, StandardVerifyingKey,
 };
 
-use crate::encode::{DecimalText, decode_base64};
+use crate::encode::{DecimalText, decode_base64, parse_decimal};
 
 /// How far a timestamp may be from now, in seconds, where nothing else was agreed.
 ///
@@ -144,11 +144,7 @@ fn check_id(message_id: &str) -> Result<(), VerifyError> {
 
 /// Digits only: the received text is what gets signed, so there must be one way to write a number.
 fn check_timestamp(text: &str, now_s: i64, tolerance_s: u32) -> Result<(), VerifyError> {
-    let plain = text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
-    if !plain {
-        return Err(VerifyError::MalformedTimestamp);
-    }
-    let timestamp_s: i64 = text.parse().map_err(|_| VerifyError::MalformedTimestamp)?;
+    let timestamp_s = parse_decimal(text).ok_or(VerifyError::MalformedTimestamp)?;
     let distance_s = now_s.abs_diff(timestamp_s);
     if distance_s <= u64::from(tolerance_s) {
         Ok(())

@@ -37,7 +37,8 @@ fn batch(first: u64, count: u64, endpoints: u64) -> Accept {
             order_key: None,
         }],
     };
-    Accept { space, events: (first..first + count).map(event).collect(), idempotency: None }
+    let events = (first..first + count).map(event).collect();
+    Accept { space, events, changes: vec![], idempotency: None }
 }
 
 fn now() -> Timestamp {

@@ -3,8 +3,8 @@
 //! `cargo run --release -p posthouse-store-sqlite --example throughput -- [events] [batch] [publishers] [endpoints]`
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,11 +15,14 @@ use posthouse_store::{
 use posthouse_store_sqlite::{Options, Role, SqliteStore};
 use posthouse_types::{
     Attempt, AttemptId, DeliveryId, EndpointId, Environment, Event, EventId, Outcome, Space, TenantId,
-    Timestamp,
+    Timestamp, Wire,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 static COUNTER: AtomicU64 = AtomicU64::new(1);
+/// Shared by all attempts, as the engine shares it.
+static URL: LazyLock<Arc<str>> =
+    LazyLock::new(|| Arc::from("https://receiver.example/webhooks/posthouse?team=42"));
 
 fn ulid() -> u128 {
     (1_800_000_000_000_u128 << 80) | (u128::from(COUNTER.fetch_add(1, Ordering::Relaxed)) << 16)
@@ -48,6 +51,8 @@ fn attempt(number: u16) -> Attempt {
     Attempt {
         id: AttemptId::from_u128(ulid()),
         number,
+        wire: Wire::Standard,
+        url: URL.clone(),
         started_at: NOW,
         duration_ms: 3,
         outcome: Outcome::Delivered { status: 200 },
@@ -83,7 +88,7 @@ async fn publish(
     for _ in 0..plan.events / plan.publishers / plan.batch {
         let events = (0..plan.batch).map(|_| event(space, plan.endpoints)).collect();
         let begun = Instant::now();
-        let answer = store.accept(Accept { space, events, idempotency: None }).await;
+        let answer = store.accept(Accept { space, events, changes: vec![], idempotency: None }).await;
         assert_eq!(answer, Ok(Acceptance::New));
         latencies.lock().push(begun.elapsed());
     }

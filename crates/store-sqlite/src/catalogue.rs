@@ -6,6 +6,7 @@ use rusqlite::Row;
 
 use crate::fault::{Done, Fault};
 use crate::lists::limit;
+use crate::messages;
 use crate::reader::Reading;
 use crate::rows::{self, Cells};
 use crate::spaces::environment_code;
@@ -156,14 +157,18 @@ pub(crate) fn update_session(work: &mut Work<'_>, session: &SessionRecord) -> Do
     Ok(changed > 0)
 }
 
-/// Removes a session.
+/// Removes a session, with its messages and their votes.
 pub(crate) fn delete_session(work: &mut Work<'_>, space: Space, id: &SessionId) -> Done<bool> {
     let Some(number) = work.known_space(space)? else { return Ok(false) };
     let deleted = work
         .connection
         .prepare_cached("DELETE FROM sessions WHERE space = ?1 AND id = ?2")?
-        .execute((number, id.as_str()))?;
-    Ok(deleted > 0)
+        .execute((number, id.as_str()))?
+        > 0;
+    if deleted {
+        messages::delete_all(work, number, id)?;
+    }
+    Ok(deleted)
 }
 
 const EVENT_TYPE_COLUMNS: &str = "name, space, description, schema, created_at, updated_at";

@@ -2,13 +2,15 @@
 
 use async_trait::async_trait;
 use posthouse_store::{
-    Config, Counts, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, Result, SessionRecord, Tenant,
+    Config, Counts, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, Remember, Result, Sealed,
+    SessionRecord, Tenant,
 };
 use posthouse_types::{
-    EndpointId, EventType, KeyId, Page, PageRequest, ProjectId, SessionId, Space, TenantId, Timestamp,
+    EndpointId, EventType, IdempotencyKey, KeyId, Page, PageRequest, ProjectId, SessionId, Space, TenantId,
+    Timestamp,
 };
 
-use crate::{SqliteStore, catalogue, endpoints, tenants};
+use crate::{SqliteStore, catalogue, endpoints, remembered, tenants};
 
 #[async_trait]
 impl Config for SqliteStore {
@@ -84,8 +86,8 @@ impl Config for SqliteStore {
         self.writer.write(move |work| catalogue::delete_session(work, space, &id)).await
     }
 
-    async fn insert_endpoint(&self, endpoint: EndpointRecord) -> Result<()> {
-        self.writer.write(move |work| endpoints::insert(work, &endpoint)).await
+    async fn insert_endpoint(&self, endpoint: EndpointRecord, remember: Option<Remember>) -> Result<()> {
+        self.writer.write(move |work| endpoints::insert(work, &endpoint, remember.as_ref())).await
     }
 
     async fn endpoint(&self, space: Space, id: EndpointId) -> Result<Option<EndpointRecord>> {
@@ -108,8 +110,25 @@ impl Config for SqliteStore {
         &self,
         endpoint: EndpointRecord,
         reset_health: bool,
+        remember: Option<Remember>,
     ) -> Result<Option<EndpointRecord>> {
-        self.writer.write(move |work| endpoints::update(work, &endpoint, reset_health)).await
+        self.writer
+            .write(move |work| endpoints::update(work, &endpoint, reset_health, remember.as_ref()))
+            .await
+    }
+
+    async fn remembered(
+        &self,
+        space: Space,
+        project: Option<ProjectId>,
+        key: &IdempotencyKey,
+    ) -> Result<Option<([u8; 32], Sealed)>> {
+        let key = key.clone();
+        self.readers.points.read(move |reading| remembered::read(reading, space, project, &key)).await
+    }
+
+    async fn use_once(&self, space: Space, token: [u8; 32], expires_at: Timestamp) -> Result<bool> {
+        self.writer.write(move |work| remembered::use_once(work, space, &token, expires_at)).await
     }
 
     async fn delete_endpoint(&self, space: Space, id: EndpointId) -> Result<bool> {

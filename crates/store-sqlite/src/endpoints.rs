@@ -1,6 +1,6 @@
 //! Endpoints as rows.
 
-use posthouse_store::{EndpointRecord, Sealed, StoreError};
+use posthouse_store::{EndpointRecord, Remember, Sealed, StoreError};
 use posthouse_types::{
     DisabledReason, Endpoint, EndpointId, Health, Page, PageRequest, ProjectId, SessionId, Settings, Space,
 };
@@ -9,6 +9,7 @@ use rusqlite::Row;
 use crate::fault::{Done, Fault};
 use crate::lists::limit;
 use crate::reader::Reading;
+use crate::remembered;
 use crate::rows::{self, Cells};
 use crate::work::Work;
 
@@ -46,10 +47,11 @@ fn reason_of(name: &str) -> Option<DisabledReason> {
     [DisabledReason::Gone, DisabledReason::Failing].into_iter().find(|reason| reason.as_str() == name)
 }
 
-/// Stores a new one.
-pub(crate) fn insert(work: &mut Work<'_>, record: &EndpointRecord) -> Done<()> {
+/// Stores a new one, and the answer to remember.
+pub(crate) fn insert(work: &mut Work<'_>, record: &EndpointRecord, remember: Option<&Remember>) -> Done<()> {
     let endpoint = &record.endpoint;
     let space = work.space(endpoint.space)?;
+    remembered::check(work, space, remember, endpoint.updated_at)?;
     work.connection
         .prepare_cached(&format!(
             "INSERT INTO endpoints ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
@@ -69,7 +71,7 @@ pub(crate) fn insert(work: &mut Work<'_>, record: &EndpointRecord) -> Done<()> {
             endpoint.created_at.as_millis(),
             endpoint.updated_at.as_millis(),
         ))?;
-    Ok(())
+    remembered::write(work, space, remember)
 }
 
 /// One endpoint.
@@ -107,14 +109,16 @@ pub(crate) fn all(reading: &Reading) -> Done<Vec<EndpointRecord>> {
     })
 }
 
-/// Replaces what is its owner's.
+/// Replaces what is its owner's, and stores the answer to remember.
 pub(crate) fn update(
     work: &mut Work<'_>,
     record: &EndpointRecord,
     reset_health: bool,
+    remember: Option<&Remember>,
 ) -> Done<Option<EndpointRecord>> {
     let space = record.endpoint.space;
     let Some(number) = work.known_space(space)? else { return Ok(None) };
+    remembered::check(work, number, remember, record.endpoint.updated_at)?;
     let sql = format!("SELECT {COLUMNS} FROM endpoints WHERE id = ?1 AND space = ?2 AND deleted = 0");
     let id = record.endpoint.id.to_bytes();
     let stored =
@@ -149,6 +153,7 @@ pub(crate) fn update(
             stored.version,
             stored.endpoint.updated_at.as_millis(),
         ))?;
+    remembered::write(work, number, remember)?;
     // It may have been off: what waited for it is due, although no delivery changed.
     work.effects.wake_due = true;
     Ok(Some(stored))

@@ -5,18 +5,18 @@ use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
 use posthouse_store::{
-    Accept, Acceptance, AcceptedEvent, Claimed, DeliveryFilter, EventFilter, Idempotency, Journal,
-    NewDelivery, NewEvent, Result,
+    Accept, Acceptance, AcceptedEvent, Change, Claimed, DeliveryFilter, EndpointAttempt, EventFilter,
+    Idempotency, Journal, NewDelivery, NewEvent, Result,
 };
 use posthouse_types::{
-    Attempt, Delivery, DeliveryId, Event, EventId, EventRef, ExternalId, IdempotencyKey, OrderingKey, Page,
-    PageRequest, ProjectId, SessionId, Space, Timestamp,
+    Attempt, Delivery, DeliveryId, EndpointId, Event, EventId, EventRef, ExternalId, IdempotencyKey,
+    OrderingKey, Page, PageRequest, ProjectId, SessionId, Space, Timestamp,
 };
 
 use crate::fault::Done;
 use crate::rows::{self, Cells};
 use crate::work::Work;
-use crate::{SqliteStore, lists};
+use crate::{SqliteStore, attempts, lists, messages};
 
 /// What a row costs in memory and on disk beside its payload, roughly.
 const ROW_BYTES: usize = 256;
@@ -25,12 +25,7 @@ const ROW_BYTES: usize = 256;
 impl Journal for SqliteStore {
     async fn accept(&self, accept: Accept) -> Result<Acceptance> {
         self.must_serve()?;
-        let bytes = accept
-            .events
-            .iter()
-            .map(|new| ROW_BYTES * (1 + new.deliveries.len()) + new.event.payload.len())
-            .sum::<usize>()
-            .max(ROW_BYTES);
+        let bytes = bytes_of(&accept).max(ROW_BYTES);
         // Made here and not on the writer's thread, whose time everyone shares.
         let answer = accept
             .idempotency
@@ -93,6 +88,34 @@ impl Journal for SqliteStore {
     async fn attempts(&self, space: Space, id: DeliveryId) -> Result<Option<Vec<Attempt>>> {
         self.readers.points.read(move |reading| lists::attempts(reading, space, id)).await
     }
+
+    async fn endpoint_attempts(
+        &self,
+        space: Space,
+        endpoint: EndpointId,
+        page: PageRequest<(DeliveryId, u16)>,
+        skip: usize,
+    ) -> Result<Page<EndpointAttempt, (DeliveryId, u16)>> {
+        let lists = &self.readers.lists;
+        let mut skip = attempts::Skip { after: page.after, left: skip };
+        while skip.left > 0 {
+            let slice = lists.read(move |reading| attempts::skip(reading, space, endpoint, skip)).await?;
+            let Some(further) = slice else { return Ok(Page { items: Vec::new(), next: None }) };
+            skip = further;
+        }
+        let page = PageRequest { after: skip.after, ..page };
+        lists.read(move |reading| attempts::page(reading, space, endpoint, &page)).await
+    }
+}
+
+/// What a publish takes in memory and on disk, roughly.
+fn bytes_of(accept: &Accept) -> usize {
+    let event = |new: &NewEvent| ROW_BYTES * (1 + new.deliveries.len()) + new.event.payload.len();
+    let change = |change: &Change| match change {
+        Change::Message(message) => ROW_BYTES + message.content.len(),
+        Change::Vote { .. } => ROW_BYTES,
+    };
+    accept.events.iter().map(event).sum::<usize>() + accept.changes.iter().map(change).sum::<usize>()
 }
 
 /// All checks come before the first row: a publish that is not new leaves nothing to undo.
@@ -107,12 +130,16 @@ fn write_accept(work: &mut Work<'_>, accept: &Accept, answer: Option<&str>) -> D
     if let Some(index) = foreign_session(work, space, &accept.events)? {
         return Ok(Acceptance::SessionOfAnotherProject(index));
     }
+    if messages::stale(work, space, accept)? {
+        return Ok(Acceptance::Stale);
+    }
     for new in &accept.events {
         let seq = insert_event(work, space, &new.event)?;
         for delivery in &new.deliveries {
             insert_delivery(work, space, seq, new, delivery)?;
         }
     }
+    accept.changes.iter().try_for_each(|change| messages::write(work, space, change))?;
     if let (Some(idempotency), Some(answer)) = (&accept.idempotency, answer) {
         remember(work, space, idempotency, answer)?;
     }
@@ -140,8 +167,13 @@ fn remember(work: &Work<'_>, space: i64, idempotency: &Idempotency, answer: &str
 /// What a repeated idempotency key is answered with.
 fn earlier_answer(work: &Work<'_>, space: i64, accept: &Accept) -> Done<Option<Acceptance>> {
     let Some(idempotency) = &accept.idempotency else { return Ok(None) };
-    // An accept names no present; its first event was made in it.
-    let now = accept.events.first().map_or(Timestamp::from_millis(i64::MIN), |new| new.event.created_at);
+    // An accept names no present; its first event was made in it, and so was its first change.
+    let event = accept.events.first().map(|new| new.event.created_at);
+    let change = accept.changes.first().map(|change| match change {
+        Change::Message(message) => message.created_at,
+        Change::Vote { vote, .. } => vote.updated_at,
+    });
+    let now = event.or(change).unwrap_or(Timestamp::from_millis(i64::MIN));
     let mut statement = work.connection.prepare_cached(
         "SELECT key, fingerprint, answer FROM idempotency
          WHERE space = ?1 AND project = ?2 AND key = ?3 AND expires_at > ?4",

@@ -33,8 +33,8 @@ const SLICE_DELIVERIES: usize = 2000;
 #[derive(Debug, Default)]
 struct Removed {
     events: usize,
-    /// As many idempotency records expired as a slice removes.
-    more_keys: bool,
+    /// As many records of some kind expired as a slice removes.
+    more_expired: bool,
     /// Where it ended early, because there were too many deliveries.
     stopped_at: Option<Place>,
 }
@@ -55,7 +55,7 @@ impl Maintenance for SqliteStore {
         let reached = removed.stopped_at.or(last);
         *self.pruned_to.lock() = reached;
         let next = reached.map(|place| place.id);
-        Ok(Pruned { events: removed.events, next, more: removed.more_keys })
+        Ok(Pruned { events: removed.events, next, more: removed.more_expired })
     }
 
     async fn cancel_orphans(&self, now: Timestamp, limit: usize) -> Result<usize> {
@@ -161,16 +161,8 @@ fn crowded_spaces(reading: &Reading, bytes_max: u64) -> Done<Vec<i64>> {
 
 /// Removes those candidates that still have to go and may.
 fn remove(work: &mut Work<'_>, prune: &Prune, candidates: &[Candidate]) -> Done<Removed> {
-    let keys = work
-        .connection
-        .prepare_cached(
-            "DELETE FROM idempotency WHERE rowid IN
-                 (SELECT rowid FROM idempotency INDEXED BY idempotency_expires
-                  WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
-        )?
-        .execute((prune.now.as_millis(), limit(prune.limit)))?;
+    let mut removed = Removed { more_expired: remove_expired(work, prune)?, ..Removed::default() };
     let bytes_max = i64::try_from(prune.tenant_bytes_max).unwrap_or(i64::MAX);
-    let mut removed = Removed { more_keys: keys >= prune.limit, ..Removed::default() };
     let mut deliveries = 0;
     for candidate in candidates {
         let Some(space) = unless_corrupt(work.spaces.space(work.connection, candidate.space))? else {
@@ -188,6 +180,29 @@ fn remove(work: &mut Work<'_>, prune: &Prune, candidates: &[Candidate]) -> Done<
         }
     }
     Ok(removed)
+}
+
+/// What goes by its own time, oldest first.
+const EXPIRED: [&str; 3] = [
+    "DELETE FROM idempotency WHERE rowid IN
+         (SELECT rowid FROM idempotency INDEXED BY idempotency_expires
+          WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+    "DELETE FROM remembered WHERE rowid IN
+         (SELECT rowid FROM remembered INDEXED BY remembered_expires
+          WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+    "DELETE FROM used_tokens WHERE rowid IN
+         (SELECT rowid FROM used_tokens INDEXED BY used_tokens_expires
+          WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
+];
+
+/// Removes what is past its time; whether there may be more of it.
+fn remove_expired(work: &Work<'_>, prune: &Prune) -> Done<bool> {
+    let mut more = false;
+    for sql in EXPIRED {
+        let mut statement = work.connection.prepare_cached(sql)?;
+        more |= statement.execute((prune.now.as_millis(), limit(prune.limit)))? >= prune.limit;
+    }
+    Ok(more)
 }
 
 /// Removes an event with all that belongs to it, unless something of it is pending; counts the deliveries that

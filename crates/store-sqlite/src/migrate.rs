@@ -18,8 +18,10 @@ pub struct Migration {
 }
 
 /// Every step this binary knows.
-pub const MIGRATIONS: [Migration; 1] =
-    [Migration { number: 1, name: "init", sql: include_str!("../migrations/0001_init.sql") }];
+pub const MIGRATIONS: [Migration; 2] = [
+    Migration { number: 1, name: "init", sql: include_str!("../migrations/0001_init.sql") },
+    Migration { number: 2, name: "dialects", sql: include_str!("../migrations/0002_dialects.sql") },
+];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL, applied_at INTEGER NOT NULL
@@ -106,7 +108,7 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<(u32, String, String
 mod tests {
     use super::*;
 
-    const SECOND: Migration = Migration { number: 2, name: "second", sql: "CREATE TABLE second (x INTEGER)" };
+    const NEXT: Migration = Migration { number: 3, name: "next", sql: "CREATE TABLE next (x INTEGER)" };
 
     fn database() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
@@ -120,15 +122,15 @@ mod tests {
         assert_eq!(pending(&connection).unwrap(), MIGRATIONS);
         assert_eq!(apply(&mut connection).unwrap(), MIGRATIONS);
         assert_eq!(apply(&mut connection).unwrap(), []);
-        let known = [MIGRATIONS[0], SECOND];
-        assert_eq!(apply_all(&mut connection, &known).unwrap(), [SECOND]);
-        assert!(connection.table_exists(None, "second").unwrap());
+        let known = [MIGRATIONS[0], MIGRATIONS[1], NEXT];
+        assert_eq!(apply_all(&mut connection, &known).unwrap(), [NEXT]);
+        assert!(connection.table_exists(None, "next").unwrap());
     }
 
     #[test]
     fn a_newer_database_is_refused() {
         let (_dir, mut connection) = database();
-        apply_all(&mut connection, &[MIGRATIONS[0], SECOND]).unwrap();
+        apply_all(&mut connection, &[MIGRATIONS[0], MIGRATIONS[1], NEXT]).unwrap();
         let refused = apply(&mut connection).unwrap_err().to_string();
         assert!(refused.contains("newer than this program"), "{refused}");
     }
@@ -138,7 +140,7 @@ mod tests {
         let (_dir, mut connection) = database();
         apply(&mut connection).unwrap();
         let edited = Migration { sql: "SELECT 1", ..MIGRATIONS[0] };
-        let refused = apply_all(&mut connection, &[edited]).unwrap_err().to_string();
+        let refused = apply_all(&mut connection, &[edited, MIGRATIONS[1]]).unwrap_err().to_string();
         assert!(refused.contains("is not the one that was applied"), "{refused}");
     }
 

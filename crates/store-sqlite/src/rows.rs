@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use posthouse_types::{
     Attempt, AttemptId, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId, EventRef, Outcome,
-    ProjectId, Space, Timestamp,
+    ProjectId, Space, Timestamp, Wire,
 };
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Params, Row, Statement};
@@ -212,7 +212,8 @@ pub(crate) fn delivery(row: &Row<'_>) -> Done<Delivery> {
 }
 
 /// What [`attempt`] reads.
-pub(crate) const ATTEMPT_COLUMNS: &str = "seq, id, started_at, duration_ms, outcome, status, error, request_headers, response_headers, response_body";
+pub(crate) const ATTEMPT_COLUMNS: &str = "seq, id, started_at, duration_ms, outcome, status, error,
+    request_headers, response_headers, response_body, wire, url";
 
 /// An attempt.
 pub(crate) fn attempt(row: &Row<'_>) -> Done<Attempt> {
@@ -221,6 +222,8 @@ pub(crate) fn attempt(row: &Row<'_>) -> Done<Attempt> {
     Ok(Attempt {
         id: cells.id(1, "id", AttemptId::from_bytes)?,
         number: number_of(&cells)?,
+        wire: Wire::from_code(cells.get(10, "wire")?).ok_or_else(|| cells.corrupt("wire"))?,
+        url: cells.get(11, "url")?,
         started_at: cells.time(2, "started_at")?,
         duration_ms: cells.number(3, "duration_ms")?,
         outcome: cells.named(4, "outcome", |name| Outcome::from_parts(name, status))?,

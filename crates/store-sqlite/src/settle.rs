@@ -132,6 +132,8 @@ fn insert_attempt(work: &mut Work<'_>, found: &mut Found, attempt: &Attempt, hea
         &headers.request,
         &headers.response,
         &attempt.response_body[..],
+        attempt.wire.code(),
+        &*attempt.url,
     ))?;
     Ok(())
 }

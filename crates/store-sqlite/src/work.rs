@@ -47,8 +47,9 @@ impl<'c> Statements<'c> {
             )?,
             insert_attempt: connection.prepare(
                 "INSERT OR REPLACE INTO attempts (seq, id, started_at, duration_ms, outcome, status, error,
-                                                  request_headers, response_headers, response_body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                                                  request_headers, response_headers, response_body,
+                                                  wire, url)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?,
         })
     }

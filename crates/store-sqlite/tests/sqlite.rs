@@ -74,7 +74,7 @@ async fn a_command_works_beside_a_server() {
     world.send(world.endpoint().await).await;
     assert_eq!(ok(beside.tenants().await).len(), 1);
 
-    let accept = Accept { space: world.space, events: vec![], idempotency: None };
+    let accept = Accept { space: world.space, events: vec![], changes: vec![], idempotency: None };
     assert!(matches!(beside.accept(accept).await, Err(StoreError::Unavailable(_))), "it does not accept");
     assert!(matches!(beside.claim_due(due(at(1))).await, Err(StoreError::Unavailable(_))), "nor claim");
     ok(beside.close().await);
@@ -118,25 +118,6 @@ async fn what_was_accepted_survives_a_crash() {
     let store = server(copy.path(), Bounds::default());
     let claimed: HashSet<_> = claim_all(&store, at(1), 7).await.into_iter().collect();
     assert_eq!(claimed, sent, "everything that was answered is there");
-}
-
-#[tokio::test]
-async fn migrations_are_listed_before_they_are_applied() {
-    let dir = tempfile::tempdir().unwrap();
-    let pending = SqliteStore::pending_migrations(dir.path()).unwrap();
-    assert_eq!(pending, posthouse_store_sqlite::migrate::MIGRATIONS);
-    assert!(!dir.path().join("posthouse.db").exists(), "looking makes no database");
-    let store = server(dir.path(), SMALL);
-    assert_eq!(SqliteStore::pending_migrations(dir.path()).unwrap(), []);
-    drop(store);
-
-    let connection = rusqlite::Connection::open(dir.path().join("posthouse.db")).unwrap();
-    connection.execute("INSERT INTO migrations VALUES (999, 'future', 'x', 0)", []).unwrap();
-    drop(connection);
-    for role in [Role::Server, Role::OneShot] {
-        let refused = SqliteStore::open(Options::new(dir.path(), role)).err().unwrap().to_string();
-        assert!(refused.contains("newer than this program"), "{refused}");
-    }
 }
 
 #[cfg(unix)]
@@ -185,7 +166,8 @@ async fn a_failing_write_fails_alone() {
                 let good = world.draft("t").to(endpoint).build();
                 let events: Vec<NewEvent> =
                     if index % 10 == 0 { vec![good, bad.build()] } else { vec![good] };
-                let answer = store.accept(Accept { space: world.space, events, idempotency: None }).await;
+                let accept = Accept { space: world.space, events, changes: vec![], idempotency: None };
+                let answer = store.accept(accept).await;
                 (index % 10 == 0, answer)
             })
         })
@@ -206,7 +188,7 @@ async fn a_damaged_value_is_named() {
     let (world, store) = world(dir.path(), SMALL).await;
     let record = endpoint(world.space);
     let id = record.endpoint.id;
-    ok(store.insert_endpoint(record).await);
+    ok(store.insert_endpoint(record, None).await);
     let connection = rusqlite::Connection::open(dir.path().join("posthouse.db")).unwrap();
     connection.execute("UPDATE endpoints SET settings = 'damaged'", []).unwrap();
     let error = store.endpoint(world.space, id).await.unwrap_err();
@@ -409,7 +391,7 @@ async fn many_endpoints_are_found_at_the_start() {
     }
     let events: Vec<_> = drafts.into_iter().map(posthouse_store::conformance::build::Draft::build).collect();
     sent.extend(events.iter().map(|new| (new.deliveries[0].endpoint, new.deliveries[0].id)));
-    let accept = Accept { space: world.space, events, idempotency: None };
+    let accept = Accept { space: world.space, events, changes: vec![], idempotency: None };
     assert_eq!(store.accept(accept).await, Ok(Acceptance::New));
     drop((world, store));
     let store = server(dir.path(), Bounds::default());

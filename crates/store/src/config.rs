@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use posthouse_types::{
-    Capabilities, Endpoint, EndpointId, EventType, KeyId, Name, Page, PageRequest, ProjectId, SessionId,
-    Space, TenantId, Timestamp,
+    Capabilities, Endpoint, EndpointId, EventType, IdempotencyKey, KeyId, Name, Page, PageRequest, ProjectId,
+    SessionId, Space, TenantId, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -63,11 +63,14 @@ pub trait Config: Send + Sync {
     /// Replaces label, metadata and `updated_at` of a session; false when there is none.
     async fn update_session(&self, session: SessionRecord) -> Result<bool>;
 
-    /// Removes a session; false when there is none. Events and endpoints that name it stay.
+    /// Removes a session with its messages and their votes, in one commit; false when there is none. Events and
+    /// endpoints that name it stay.
     async fn delete_session(&self, space: Space, id: &SessionId) -> Result<bool>;
 
-    /// Stores a new endpoint.
-    async fn insert_endpoint(&self, endpoint: EndpointRecord) -> Result<()>;
+    /// Stores a new endpoint and, in the same commit, the answer to remember.
+    /// [`crate::Constraint::IdempotencyKey`] when one is remembered under that key already, and its time is not
+    /// past at the endpoint's `updated_at`: nothing is written then. One past its time is replaced.
+    async fn insert_endpoint(&self, endpoint: EndpointRecord, remember: Option<Remember>) -> Result<()>;
 
     /// One endpoint.
     async fn endpoint(&self, space: Space, id: EndpointId) -> Result<Option<EndpointRecord>>;
@@ -86,12 +89,30 @@ pub trait Config: Send + Sync {
     /// Replaces settings, `disabled_reason`, `updated_at`, headers and secrets of an endpoint (health stays as
     /// stored, unless `reset_health`). [`crate::StoreError::Stale`] unless its version is still
     /// `endpoint.version`, which goes up by one. The answer is the new record; `None` when there is none.
-    /// Deliveries that waited because it was off become due.
+    /// Deliveries that waited because it was off become due. The answer to remember is written in the same
+    /// commit, or the change refused, as by [`Config::insert_endpoint`]; its key is looked at first. Where there
+    /// is no such endpoint, nothing is remembered.
     async fn update_endpoint(
         &self,
         endpoint: EndpointRecord,
         reset_health: bool,
+        remember: Option<Remember>,
     ) -> Result<Option<EndpointRecord>>;
+
+    /// What is remembered under an idempotency key of an endpoint's change: the fingerprint of the request, and
+    /// the answer to it. Past its time it may or may not be there. These keys and those of
+    /// [`crate::Journal::accept`] know nothing of each other.
+    async fn remembered(
+        &self,
+        space: Space,
+        project: Option<ProjectId>,
+        key: &IdempotencyKey,
+    ) -> Result<Option<([u8; 32], Sealed)>>;
+
+    /// Uses up a token: true the first time it is used in this space, false after, also when several use it at
+    /// once. Durable when answered. Past `expires_at` of its first use it may be forgotten, by the next
+    /// [`crate::Maintenance::prune`]; so it must be void by itself then.
+    async fn use_once(&self, space: Space, token: [u8; 32], expires_at: Timestamp) -> Result<bool>;
 
     /// Removes an endpoint; false when there is none. Its deliveries stay readable; those still pending are
     /// cancelled in slices by [`crate::Maintenance::cancel_orphans`].
@@ -201,6 +222,22 @@ pub struct EndpointRecord {
     pub headers: Sealed,
     /// Counts changes by [`Config::update_endpoint`]; a change of health alone is none.
     pub version: i64,
+}
+
+/// The answer to a request, kept for when it is repeated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remember {
+    /// The caller's key, unique within the space of what is changed and the project that the caller's API key is
+    /// limited to.
+    pub key: IdempotencyKey,
+    /// That project.
+    pub project: Option<ProjectId>,
+    /// A digest of the request.
+    pub fingerprint: [u8; 32],
+    /// The answer, which may hold secrets.
+    pub answer: Sealed,
+    /// When it may be forgotten: by the next [`crate::Maintenance::prune`].
+    pub expires_at: Timestamp,
 }
 
 /// An entry of the event catalogue.

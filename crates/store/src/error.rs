@@ -37,4 +37,6 @@ pub enum Constraint {
     SessionId,
     /// A project's id, within its space.
     ProjectId,
+    /// An idempotency key that an answer is remembered under, within its space and project.
+    IdempotencyKey,
 }

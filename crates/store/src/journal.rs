@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use posthouse_types::{
     Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId, EventRef, EventType,
-    IdempotencyKey, Page, PageRequest, ProjectId, Space, Timestamp,
+    IdempotencyKey, Message, MessageId, Page, PageRequest, ProjectId, Space, Timestamp, Vote,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,10 +15,11 @@ use crate::Result;
 /// not exist (any more).
 #[async_trait]
 pub trait Journal: Send + Sync {
-    /// Makes the events, their deliveries and the idempotency record durable in one commit; a session that an
-    /// event names and that is not registered is registered with it (in the event's project, at its time,
-    /// without label and metadata). All or nothing. The idempotency key is looked at before external ids, and
-    /// these before sessions. An endpoint deleted meanwhile is no obstacle: [`crate::Maintenance::cancel_orphans`] sees to it.
+    /// Makes the events, their deliveries, the changes and the idempotency record durable in one commit; a
+    /// session that an event names and that is not registered is registered with it (in the event's project, at
+    /// its time, without label and metadata). All or nothing. The idempotency key is looked at before external
+    /// ids, these before the sessions of events, and these before changes. An endpoint deleted meanwhile is no
+    /// obstacle: [`crate::Maintenance::cancel_orphans`] sees to it.
     async fn accept(&self, accept: Accept) -> Result<Acceptance>;
 
     /// One event. Our id finds it also when it has an external one.
@@ -65,6 +66,20 @@ pub trait Journal: Send + Sync {
 
     /// The attempts of a delivery, first to last; `None` when the space has no such delivery.
     async fn attempts(&self, space: Space, id: DeliveryId) -> Result<Option<Vec<Attempt>>>;
+
+    /// The attempts of all deliveries to an endpoint, a deleted one too: newest delivery first, and of each
+    /// delivery its newest attempt first. The cursor is a delivery and the number of an attempt of it. `skip`
+    /// more attempts are passed over before the page begins, without reading them; skipping all there are gives
+    /// an empty page. A page ends early once its response bodies come to [`PAGE_BYTES_MAX`], or when looking at
+    /// [`SCAN_ROWS_MAX`] deliveries has not filled it; `next` then says where to go on. Attempts made while a long
+    /// skip is under way may shift the page.
+    async fn endpoint_attempts(
+        &self,
+        space: Space,
+        endpoint: EndpointId,
+        page: PageRequest<(DeliveryId, u16)>,
+        skip: usize,
+    ) -> Result<Page<EndpointAttempt, (DeliveryId, u16)>>;
 }
 
 /// One publish: events with the deliveries that matching decided.
@@ -72,10 +87,30 @@ pub trait Journal: Send + Sync {
 pub struct Accept {
     /// Whose; all events belong to it.
     pub space: Space,
-    /// The events, in order.
+    /// The events, in order; there may be none when there are changes.
     pub events: Vec<NewEvent>,
+    /// What else is written, in order: each is checked against what those before it leave.
+    pub changes: Vec<Change>,
     /// Remembers the answer for repeats.
     pub idempotency: Option<Idempotency>,
+}
+
+/// What else is written in the commit of an accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Adds a message to a session: one that is registered, or that an event of the same accept names. The
+    /// message is of the accept's space, and its id is new.
+    Message(Message),
+    /// Puts a vote in place of the voter's former one.
+    Vote {
+        /// The poll, of the accept's space; it may have been added by a change before this one.
+        message: MessageId,
+        /// What the vote becomes.
+        vote: Vote,
+        /// What was selected until now, and must still be; `None`: the voter has no vote there yet. A vote that
+        /// was taken back is an empty one.
+        previous: Option<Vec<String>>,
+    },
 }
 
 /// An event and its deliveries.
@@ -125,6 +160,9 @@ pub enum Acceptance {
     DuplicateId(usize),
     /// The event at this index names a project, and a session that belongs to another; nothing was written.
     SessionOfAnotherProject(usize),
+    /// A vote is no longer what its change says it was, or the message or session that a change names is gone;
+    /// nothing was written.
+    Stale,
 }
 
 /// What a publisher is told of one event, and told again when it repeats itself.
@@ -152,7 +190,17 @@ impl AcceptedEvent {
     }
 }
 
-/// Bytes of payloads on one page: past it the page ends, however few events are on it.
+/// One attempt of the deliveries to an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EndpointAttempt {
+    /// The delivery, as it stands now.
+    pub delivery: Delivery,
+    /// The attempt.
+    pub attempt: Attempt,
+}
+
+/// Bytes of payloads (or of responses, or of contents) on one page: past it the page ends, however few events
+/// (or attempts, or messages) are on it.
 pub const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Rows looked at for one page: past it the page ends, so that a filter that fits nothing costs no more.
 pub const SCAN_ROWS_MAX: usize = 20_000;

@@ -4,8 +4,8 @@
 //! 1. *Intent, not rows*: methods say what the engine wants done.
 //! 2. *One method, one transaction*: nothing that could be held across a network call ever leaves a store.
 //! 3. *Slices in, slices out*: an embedded store turns concurrent calls into one group commit.
-//! 4. *Accepted means durable and queued*: [`Journal::accept`] writes events, deliveries and the idempotency
-//!    record in one commit, and returns after it is on disk.
+//! 4. *Accepted means durable and queued*: [`Journal::accept`] writes events, deliveries, what else changes with
+//!    them and the idempotency record in one commit, and returns after it is on disk.
 //! 5. *The conformance suite decides*: behaviour that is not in `conformance` (feature of that name) is not
 //!    promised.
 
@@ -15,18 +15,21 @@ pub mod conformance;
 pub mod error;
 pub mod journal;
 pub mod maintenance;
+pub mod messages;
 pub mod queue;
 pub mod wake;
 
 pub use config::{
-    Config, Counts, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord, Tenant,
+    Config, Counts, EndpointRecord, EventTypeRecord, KeyRecord, ProjectRecord, Remember, SessionRecord,
+    Tenant,
 };
 pub use error::{Constraint, Result, StoreError};
 pub use journal::{
-    Accept, Acceptance, AcceptedEvent, DeliveryFilter, EventFilter, Idempotency, Journal, NewDelivery,
-    NewEvent, PAGE_BYTES_MAX, SCAN_ROWS_MAX,
+    Accept, Acceptance, AcceptedEvent, Change, DeliveryFilter, EndpointAttempt, EventFilter, Idempotency,
+    Journal, NewDelivery, NewEvent, PAGE_BYTES_MAX, SCAN_ROWS_MAX,
 };
 pub use maintenance::{Maintenance, Prune, Pruned};
+pub use messages::Messages;
 pub use queue::{Claim, ClaimDue, Claimed, HealthChange, Next, Queue, Settle, Settlement};
 pub use wake::Wakes;
 
@@ -41,7 +44,7 @@ impl std::fmt::Debug for Sealed {
 }
 
 /// Everything the engine asks of a database.
-pub trait Store: Journal + Queue + Config + Maintenance {
+pub trait Store: Journal + Queue + Config + Messages + Maintenance {
     /// Where the engine waits for work. Wakes only say "look now"; what to do is always read from the store.
     fn wakes(&self) -> &Wakes;
 }

@@ -9,8 +9,9 @@ use crate::Result;
 #[async_trait]
 pub trait Maintenance: Send + Sync {
     /// Removes up to `limit` events that are older than `before`, or that their tenant has no room for, with
-    /// their deliveries and attempts, and idempotency records past their time. Never an event with a pending
-    /// delivery. Events with very many deliveries make a slice shorter.
+    /// their deliveries and attempts, and, past their time, up to `limit` each of idempotency records, remembered
+    /// answers and used tokens. Never an event with a pending delivery. Events with very many deliveries make a
+    /// slice shorter.
     async fn prune(&self, prune: Prune) -> Result<Pruned>;
 
     /// Cancels up to `limit` pending deliveries of endpoints that were deleted; answers how many.
@@ -31,7 +32,7 @@ pub trait Maintenance: Send + Sync {
 /// One slice of pruning.
 #[derive(Debug, Clone, Copy)]
 pub struct Prune {
-    /// The present: what idempotency records expire by.
+    /// The present: what idempotency records, remembered answers and used tokens expire by.
     pub now: Timestamp,
     /// Events accepted before this go.
     pub before: Timestamp,

@@ -1,8 +1,10 @@
 //! Deliveries and attempts: what became of an event at one endpoint.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
-use crate::{AttemptId, DeliveryId, EndpointId, EventId, EventRef, EventType, Outcome, Timestamp};
+use crate::{AttemptId, DeliveryId, EndpointId, EventId, EventRef, EventType, Outcome, Timestamp, Wire};
 
 /// Where a delivery stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,13 +70,17 @@ pub struct Delivery {
     pub finished_at: Option<Timestamp>,
 }
 
-/// One HTTP try of a delivery. The request body is not kept: it is the event's payload, byte for byte.
+/// One HTTP try of a delivery. The request body is not kept: it follows from the event and the wire format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// Its id.
     pub id: AttemptId,
     /// 1 for the first, counted over the delivery's whole life, replays included.
     pub number: u16,
+    /// The endpoint's wire format at that moment.
+    pub wire: Wire,
+    /// The endpoint's URL at that moment.
+    pub url: Arc<str>,
     /// When it began.
     pub started_at: Timestamp,
     /// How long it took, milliseconds.

@@ -1,5 +1,7 @@
 //! Endpoints: where we deliver to, and how.
 
+mod url;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -7,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::limits::{
-    ATTEMPT_TIMEOUT_MS_DEFAULT, ATTEMPT_TIMEOUT_MS_MAX, ATTEMPT_TIMEOUT_MS_MIN, EVENT_PATTERNS_MAX,
-    HEADERS_BYTES_MAX, HEADERS_MAX, RATE_PER_SECOND_MAX, URL_CHARS_MAX,
+    ATTEMPT_TIMEOUT_MS_MAX, ATTEMPT_TIMEOUT_MS_MIN, EVENT_PATTERNS_MAX, HEADERS_BYTES_MAX, HEADERS_MAX,
+    RATE_PER_SECOND_MAX,
 };
 use crate::{
-    EndpointId, EventType, Invalid, PayloadFilter, ProjectId, RetryPolicy, SessionId, Space, Timestamp,
+    EndpointId, Event, EventType, Invalid, PayloadFilter, ProjectId, RetryPolicy, SessionId, Space,
+    Timestamp, Wire,
 };
+
+pub use self::url::EndpointUrl;
 
 /// A place that events are delivered to. Secrets and custom headers are kept apart, encrypted.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,17 +70,17 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The settings of an endpoint of which only the URL was said.
-    pub fn for_url(url: EndpointUrl) -> Self {
+    /// The settings of an endpoint of which only URL and wire format were said.
+    pub fn new(url: EndpointUrl, wire: Wire) -> Self {
         Self {
             url,
             events: EventFilter::all(),
             description: String::new(),
-            wire: Wire::Standard,
-            retry_policy: RetryPolicy::default(),
+            wire,
+            retry_policy: wire.retry_policy(),
             rate_limit: None,
             ordering: Ordering::None,
-            timeout_ms: ATTEMPT_TIMEOUT_MS_DEFAULT,
+            timeout_ms: wire.timeout_ms(),
             filter: None,
             enabled: true,
             metadata: Map::new(),
@@ -89,93 +94,6 @@ pub fn check_timeout_ms(timeout_ms: u32) -> Result<u32, Invalid> {
         Ok(timeout_ms)
     } else {
         Err(Invalid::because(format!("must be {ATTEMPT_TIMEOUT_MS_MIN} to {ATTEMPT_TIMEOUT_MS_MAX}")))
-    }
-}
-
-/// An absolute `http` or `https` URL without credentials or fragment. Whether its address may be called is
-/// decided at connect, on the resolved IP; whether plain `http` is welcome is the engine's configuration.
-#[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct EndpointUrl(url::Url);
-
-impl EndpointUrl {
-    /// Checks form and scheme.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        let too_long =
-            || Invalid::because(format!("must be at most {URL_CHARS_MAX} characters, once encoded"));
-        if text.len() > URL_CHARS_MAX {
-            return Err(too_long());
-        }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(Invalid::new("must not hold white space or control characters"));
-        }
-        let url = url::Url::parse(text)
-            .map_err(|_| Invalid::new("must be an absolute URL such as https://example.com/webhooks"))?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(Invalid::new("must begin with https:// or http://"));
-        }
-        if url.host_str().is_none_or(str::is_empty) || url.port() == Some(0) {
-            return Err(Invalid::new("must name a host, and a port other than 0"));
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err(Invalid::new("must not hold a user name or password; use headers"));
-        }
-        if url.fragment().is_some() {
-            return Err(Invalid::new("must not hold a fragment"));
-        }
-        if url.as_str().len() > URL_CHARS_MAX {
-            return Err(too_long());
-        }
-        // WHATWG lets through hosts such as a{b}.example that no HTTP client takes.
-        if url.as_str().parse::<http::Uri>().is_err() {
-            return Err(Invalid::new("must not hold characters that a URL has to encode"));
-        }
-        Ok(Self(url))
-    }
-
-    /// The URL as text, normalised as the WHATWG URL standard says.
-    pub fn as_str(&self) -> &str {
-        self.0.as_str()
-    }
-
-    /// True for `https`.
-    pub fn is_https(&self) -> bool {
-        self.0.scheme() == "https"
-    }
-
-    /// True when the host is this machine by its text alone: `localhost`, 127.0.0.0/8 or `[::1]`.
-    pub fn is_loopback(&self) -> bool {
-        match self.0.host() {
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        }
-    }
-
-    /// The host, for people and logs.
-    pub fn host(&self) -> &str {
-        self.0.host_str().unwrap_or_default()
-    }
-}
-
-impl fmt::Debug for EndpointUrl {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl TryFrom<String> for EndpointUrl {
-    type Error = Invalid;
-
-    fn try_from(text: String) -> Result<Self, Invalid> {
-        Self::parse(&text)
-    }
-}
-
-impl From<EndpointUrl> for String {
-    fn from(url: EndpointUrl) -> Self {
-        url.0.into()
     }
 }
 
@@ -253,6 +171,11 @@ impl EventFilter {
         Self(vec![EventPattern::Any])
     }
 
+    /// This type only.
+    pub fn only(event_type: EventType) -> Self {
+        Self(vec![EventPattern::Exact(event_type)])
+    }
+
     /// Takes 1 to [`EVENT_PATTERNS_MAX`] patterns; repeated ones count once.
     pub fn new(patterns: impl IntoIterator<Item = EventPattern>) -> Result<Self, Invalid> {
         let mut unique = Vec::new();
@@ -275,31 +198,6 @@ impl EventFilter {
     /// True when any pattern matches.
     pub fn matches(&self, event_type: &EventType) -> bool {
         self.0.iter().any(|pattern| pattern.matches(event_type))
-    }
-}
-
-/// The wire format of deliveries: envelope, headers, signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Wire {
-    /// Standard Webhooks; the body is the payload as published.
-    Standard,
-}
-
-impl Wire {
-    /// The name used everywhere outside.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Standard => "standard",
-        }
-    }
-
-    /// Reads a name.
-    pub fn parse(text: &str) -> Result<Self, Invalid> {
-        match text {
-            "standard" => Ok(Self::Standard),
-            _ => Err(Invalid::new("must be standard")),
-        }
     }
 }
 
@@ -421,6 +319,14 @@ impl HealthState {
 }
 
 impl Endpoint {
+    /// True when the endpoint's scope admits the event.
+    pub fn admits(&self, event: &Event) -> bool {
+        let session = self.session.as_ref().is_none_or(|own| {
+            event.session.as_ref().is_some_and(|session| self.settings.wire.admits(own, session))
+        });
+        session && (self.project.is_none() || self.project == event.project)
+    }
+
     /// Health in one word.
     pub fn health_state(&self) -> HealthState {
         match (self.settings.enabled, self.health.open_until, self.health.consecutive_failures) {
@@ -435,7 +341,7 @@ impl Endpoint {
 /// A header that an endpoint's owner adds to deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
-    /// Lower case.
+    /// As it was given; compared without regard to case.
     pub name: String,
     /// Visible ASCII, spaces and tabs.
     pub value: String,
@@ -483,11 +389,10 @@ impl Headers {
         let mut checked: Vec<Header> = Vec::with_capacity(headers.len());
         for (name, value) in headers {
             check_header(&name, &value).map_err(|invalid| (name.clone(), invalid))?;
-            let lower = name.to_ascii_lowercase();
-            if checked.iter().any(|header| header.name == lower) {
+            if checked.iter().any(|header| header.name.eq_ignore_ascii_case(&name)) {
                 return Err((name, Invalid::new("is given twice, in different spellings")));
             }
-            checked.push(Header { name: lower, value });
+            checked.push(Header { name, value });
         }
         Ok(Self(checked))
     }
@@ -495,6 +400,12 @@ impl Headers {
     /// The headers, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Header> {
         self.0.iter()
+    }
+
+    /// The value of one of them.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|header| header.name.eq_ignore_ascii_case(name));
+        found.map(|header| header.value.as_str())
     }
 
     /// True when there are none.
@@ -527,41 +438,6 @@ fn check_header(name: &str, value: &str) -> Result<(), Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn urls_are_absolute_http_without_credentials() {
-        for good in [
-            "https://example.com",
-            "http://127.0.0.1:8080/x?y=1",
-            "https://[::1]/",
-            "https://bücher.example/",
-        ] {
-            assert!(EndpointUrl::parse(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "",
-            "example.com",
-            "/x",
-            "ftp://example.com",
-            "https://",
-            "https://u:p@example.com/",
-            "https://example.com/#x",
-            "https://exa mple.com/",
-            "https://example.com:0/",
-            "https://example.com:99999/",
-            "https://a{b}.example/",
-            "javascript:alert(1)",
-        ] {
-            assert!(EndpointUrl::parse(bad).is_err(), "{bad}");
-        }
-        assert!(EndpointUrl::parse(&format!("https://example.com/{}", "a".repeat(2048))).is_err());
-        assert!(
-            EndpointUrl::parse(&format!("https://example.com/{}", "é".repeat(900))).is_err(),
-            "once encoded"
-        );
-        let accepted = EndpointUrl::parse(&format!("https://example.com/{}", "é".repeat(300))).unwrap();
-        assert_eq!(EndpointUrl::parse(accepted.as_str()), Ok(accepted.clone()), "what is stored reads back");
-    }
 
     #[test]
     fn patterns_match_whole_words() {

@@ -40,6 +40,11 @@ impl Event {
             None => EventRef::Internal(self.id),
         }
     }
+
+    /// When it happened: as its publisher says, else when we accepted it.
+    pub fn happened_at(&self) -> Timestamp {
+        self.occurred_at.unwrap_or(self.created_at)
+    }
 }
 
 /// An event id as callers write it: ours, or one the publisher chose.

@@ -101,8 +101,17 @@ ids! {
     DeliveryId = "dlv_";
     /// One HTTP try of a delivery.
     AttemptId = "att_";
+    /// A message of a session.
+    MessageId = "msg_";
     /// An API key's handle; not the key itself.
     KeyId = "key_";
+}
+
+impl TenantId {
+    /// The same 128 bits as a UUID, for systems that name organizations so.
+    pub const fn as_uuid(self) -> uuid::Uuid {
+        uuid::Uuid::from_u128(self.0)
+    }
 }
 
 /// A project: an optional subdivision of a tenant, named by a UUID.

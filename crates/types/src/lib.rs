@@ -13,6 +13,7 @@ pub mod id;
 pub mod invalid;
 pub mod key;
 pub mod limits;
+pub mod message;
 pub mod outcome;
 pub mod page;
 pub mod retry;
@@ -20,17 +21,19 @@ pub mod secret;
 pub mod tenant;
 pub mod text;
 pub mod time;
+pub mod wire;
 
 pub use delivery::{Attempt, Delivery, DeliveryState};
 pub use endpoint::{
     DisabledReason, Endpoint, EndpointUrl, EventFilter, EventPattern, Header, Headers, Health, HealthState,
-    Ordering, RateLimit, Settings, Wire,
+    Ordering, RateLimit, Settings,
 };
 pub use event::{Event, EventRef};
 pub use filter::PayloadFilter;
-pub use id::{AttemptId, DeliveryId, EndpointId, EventId, KeyId, ProjectId, TenantId};
+pub use id::{AttemptId, DeliveryId, EndpointId, EventId, KeyId, MessageId, ProjectId, TenantId};
 pub use invalid::Invalid;
 pub use key::{Capabilities, Capability, KeyStyle};
+pub use message::{Message, Poll, Role, Vote};
 pub use outcome::{Outcome, Stage};
 pub use page::{Page, PageRequest};
 pub use retry::RetryPolicy;
@@ -38,3 +41,4 @@ pub use secret::SecretText;
 pub use tenant::{Environment, Space};
 pub use text::{EventType, ExternalId, IdempotencyKey, Name, OrderingKey, SessionId};
 pub use time::Timestamp;
+pub use wire::Wire;

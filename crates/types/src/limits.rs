@@ -40,6 +40,14 @@ pub const HEADERS_BYTES_MAX: usize = 8 * 1024;
 pub const METADATA_BYTES_MAX: usize = 8 * 1024;
 /// JSON Schema of an event type, as JSON text.
 pub const SCHEMA_BYTES_MAX: usize = 64 * 1024;
+/// Text of one message of a session.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Characters of a poll's question, as WhatsApp has it.
+pub const POLL_QUESTION_CHARS_MAX: usize = 255;
+/// Options of a poll, as WhatsApp has it.
+pub const POLL_OPTIONS_MAX: usize = 12;
+/// Characters of one option of a poll, as WhatsApp has it.
+pub const POLL_OPTION_CHARS_MAX: usize = 100;
 
 /// Payload of one event.
 pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;

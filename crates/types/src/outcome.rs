@@ -50,6 +50,14 @@ impl Outcome {
         matches!(self, Self::Delivered { .. })
     }
 
+    /// The receiver's status, when it refused.
+    pub fn refused(self) -> Option<u16> {
+        match self {
+            Self::Refused { status } => Some(status),
+            _ => None,
+        }
+    }
+
     /// The receiver's status, when there was an answer.
     pub fn status(self) -> Option<u16> {
         match self {

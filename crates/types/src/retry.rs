@@ -35,8 +35,8 @@ pub enum Schedule {
     Linear(Steps),
     /// `delay` every time.
     Constant(Steps),
-    /// These waits and no others, in seconds; one attempt more than there are waits.
-    Custom(Vec<u64>),
+    /// These waits and no others, in seconds, which may be fractions; one attempt more than there are waits.
+    Custom(Vec<f64>),
 }
 
 /// The numbers of a computed schedule.
@@ -112,7 +112,7 @@ impl RetryPolicy {
         let index = usize::from(attempt - 1);
         let seconds = match &self.schedule {
             Schedule::Standard => STANDARD_WAITS_S[index],
-            Schedule::Custom(waits) => waits[index],
+            Schedule::Custom(waits) => return Some(Duration::from_secs_f64(waits[index])),
             Schedule::Constant(steps) => steps.delay_s.min(steps.cap_s),
             Schedule::Linear(steps) => steps.delay_s.saturating_mul(u64::from(attempt)).min(steps.cap_s),
             Schedule::Exponential(steps) => {
@@ -137,14 +137,14 @@ fn check_steps(steps: &Steps) -> Result<(), (&'static str, Invalid)> {
     Ok(())
 }
 
-fn check_waits(waits: &[u64]) -> Result<(), (&'static str, Invalid)> {
+fn check_waits(waits: &[f64]) -> Result<(), (&'static str, Invalid)> {
     if waits.len() >= usize::from(ATTEMPTS_MAX) {
         return Err((
             "delays_seconds",
             Invalid::because(format!("must have fewer than {ATTEMPTS_MAX} waits")),
         ));
     }
-    if waits.iter().any(|wait| *wait > RETRY_DELAY_MAX.as_secs()) {
+    if waits.iter().any(|wait| !(0.0..=RETRY_DELAY_MAX.as_secs_f64()).contains(wait)) {
         return Err((
             "delays_seconds",
             Invalid::because(format!("each wait must be 0 to {}", RETRY_DELAY_MAX.as_secs())),
@@ -174,7 +174,7 @@ mod tests {
             (Schedule::Exponential(steps(2, 6, 10)), vec![2, 4, 8, 10, 10]),
             (Schedule::Linear(steps(2, 4, 3600)), vec![2, 4, 6]),
             (Schedule::Constant(steps(2, 4, 3600)), vec![2, 2, 2]),
-            (Schedule::Custom(vec![0, 7]), vec![0, 7]),
+            (Schedule::Custom(vec![0.0, 7.5]), vec![0, 7]),
             (Schedule::Custom(vec![]), vec![]),
         ];
         for (schedule, expected) in cases {
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(named(Schedule::Linear(steps(1, 51, 60)), None), "attempts");
         assert_eq!(named(Schedule::Linear(steps(1, 3, 0)), None), "cap_seconds");
         assert_eq!(named(Schedule::Standard, Some(1.5)), "jitter");
-        assert_eq!(named(Schedule::Custom(vec![86_401]), None), "delays_seconds");
+        assert_eq!(named(Schedule::Custom(vec![86_400.5]), None), "delays_seconds");
     }
 
     proptest! {

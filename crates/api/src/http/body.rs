@@ -2,24 +2,30 @@
 
 use std::any::type_name;
 
-use axum::extract::{FromRequest, Request};
+use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use bytes::Bytes;
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use posthouse_engine::{Error, ErrorKind};
+use posthouse_engine::{Error, ErrorKind, Repeatable};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::json::{Object, refused_member};
-use super::{Api, Refusal};
+use super::{Api, Idempotency, Refusal};
 
 /// A JSON object as `T`.
 pub(crate) struct JsonBody<T>(pub(crate) T);
 
 /// The same, where no body at all, or null, means the defaults.
 pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+/// A JSON object as `T`, and what makes the request repeatable when it has an `Idempotency-Key`.
+pub(crate) struct RepeatableJson<T>(pub(crate) T, pub(crate) Option<Repeatable>);
+
+/// The same, where no body at all, or null, means the defaults.
+pub(crate) struct RepeatableOptionalJson<T>(pub(crate) T, pub(crate) Option<Repeatable>);
 
 /// The JSON body of a publish, unread: what it borrows from is kept.
 pub(crate) struct EventBody(pub(crate) Bytes);
@@ -45,17 +51,49 @@ impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalJson<T> {
     type Rejection = Refusal;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
-        let media = media_of(request.headers());
-        let body = read(request, api.options.request_bytes_max).await?;
-        if body.is_empty() {
-            return Ok(Self(T::default()));
+        Ok(Self(optional(request, api).await?.0))
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<Api> for RepeatableJson<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
+        let (key, request) = key_of(request, api).await?;
+        let EventBody(body) = EventBody::from_request(request, api).await?;
+        Ok(Self(parse::<Object<T>>(&body, "body")?.0, key.with_body(&body)))
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Api> for RepeatableOptionalJson<T> {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Refusal> {
+        let (key, request) = key_of(request, api).await?;
+        let (given, body) = optional(request, api).await?;
+        Ok(Self(given, key.with_body(&body)))
+    }
+}
+
+async fn key_of(request: Request, api: &Api) -> Result<(Idempotency, Request), Refusal> {
+    let (mut parts, body) = request.into_parts();
+    let key = Idempotency::from_request_parts(&mut parts, api).await?;
+    Ok((key, Request::from_parts(parts, body)))
+}
+
+/// What a body says that may be absent, and the body.
+async fn optional<T: DeserializeOwned + Default>(request: Request, api: &Api) -> Result<(T, Bytes), Error> {
+    let media = media_of(request.headers());
+    let body = read(request, api.options.request_bytes_max).await?;
+    if body.is_empty() {
+        return Ok((T::default(), body));
+    }
+    match media {
+        Media::Json => {
+            let given = parse::<Option<Object<T>>>(&body, "body")?;
+            Ok((given.map_or_else(T::default, |given| given.0), body))
         }
-        match media {
-            Media::Json => {
-                Ok(Self(parse::<Option<Object<T>>>(&body, "body")?.map_or_else(T::default, |given| given.0)))
-            }
-            Media::Lines | Media::Other => Err(unsupported("application/json").into()),
-        }
+        Media::Lines | Media::Other => Err(unsupported("application/json")),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who calls: `Authorization: Bearer <key>`, and nothing else. A key never travels in a URL.
+//! Who calls: `Authorization: Bearer <key>`, and what else a dialect takes. A key never travels in a URL.
 
 use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
@@ -7,11 +7,35 @@ use posthouse_engine::{Caller, Error, ErrorKind};
 
 use super::{Api, Refusal};
 
+/// What a dialect takes for an answer to "who calls?" beside `Authorization: Bearer <key>`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Credentials {
+    /// The key may stand in `X-API-Key` instead.
+    pub(crate) key_header: bool,
+    /// The token may be a person's login instead of a key.
+    pub(crate) logins: bool,
+}
+
+const KEY_HEADER: &str = "x-api-key";
+
 impl FromRequestParts<Api> for Caller {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
-        Ok(api.engine.authenticate(presented_key(parts)?).await?)
+        let Credentials { key_header, logins } = api.credentials;
+        let bearer = parts.headers.contains_key(AUTHORIZATION);
+        if key_header
+            && !bearer
+            && let Some(key) = parts.headers.get(KEY_HEADER)
+        {
+            // What is no text is no key either.
+            return Ok(api.engine.authenticate(key.to_str().unwrap_or_default()).await?);
+        }
+        let presented = presented_key(parts)?;
+        if logins {
+            return Ok(api.engine.authenticate_key_or_login(presented).await?);
+        }
+        Ok(api.engine.authenticate(presented).await?)
     }
 }
 

@@ -1,6 +1,6 @@
 //! `Idempotency-Key`: the same key with the same request gets the first answer again.
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OriginalUri};
 use http::request::Parts;
 use posthouse_engine::{Error, Repeatable};
 use posthouse_types::IdempotencyKey;
@@ -32,10 +32,12 @@ impl FromRequestParts<Api> for Idempotency {
         }
         let text = header.to_str().map_err(|_| refused("must be visible ASCII characters".to_owned()))?;
         let key = IdempotencyKey::parse(text).map_err(|invalid| refused(invalid.to_string()))?;
+        // As it arrived: two dialects may have the same path behind their prefixes.
+        let arrived = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |OriginalUri(uri)| uri);
         let digest = Sha256::new()
             .chain_update(parts.method.as_str())
             .chain_update(b"\n")
-            .chain_update(parts.uri.path())
+            .chain_update(arrived.path())
             .chain_update(b"\n");
         Ok(Self(Some((key, digest))))
     }

@@ -32,6 +32,21 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+/// Reads a member that may be absent and may not be null: for `#[serde(default, deserialize_with)]`.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    reader: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(reader).map(Some)
+}
+
+/// Reads a member whose absence means something else than null.
+#[expect(clippy::option_option, reason = "absent, null and a value are three things in a PATCH")]
+pub(crate) fn nullable<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    reader: D,
+) -> Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(reader).map(Some)
+}
+
 /// Names the member that serde refused, as callers know it: `body.rate_limit.burst`.
 pub(super) fn refused_member(root: &str, path: &Path, error: &serde_json::Error) -> FieldError {
     let mut location = root.to_owned();

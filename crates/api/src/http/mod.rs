@@ -7,32 +7,39 @@ mod body;
 mod caller;
 mod confidential;
 mod depth;
+mod describe;
 mod fields;
 mod idempotency;
 mod json;
 mod limits;
 mod page;
 mod path;
+mod place;
 mod query;
 mod render;
 mod shorten;
 mod slots;
 mod state;
 
-pub(crate) use body::{BatchBody, EventBody, JsonBody, OptionalJson, parse};
+pub(crate) use body::{
+    BatchBody, EventBody, JsonBody, OptionalJson, RepeatableJson, RepeatableOptionalJson, parse,
+};
+pub(crate) use caller::Credentials;
 pub(crate) use confidential::Confidential;
 pub(crate) use depth::is_too_deep;
+pub(crate) use describe::ErrorDocs;
 pub(crate) use fields::Fields;
 pub(crate) use idempotency::Idempotency;
-pub(crate) use json::Object;
+pub(crate) use json::{Object, nullable, present};
 pub(crate) use limits::{
     ATTEMPTS_PAGE_BYTES_MAX, PAYLOAD_DEPTH_MAX, PAYLOAD_SHARED_BYTES_MIN, STREAM_FRAMES_MAX,
     STREAM_MESSAGE_BYTES_MAX, STREAM_SILENCE_MAX,
 };
 pub(crate) use page::{Cursor, cursor_text, page_request};
-pub(crate) use path::Id;
+pub(crate) use path::{Id, Segments, path_id};
+pub(crate) use place::Place;
 pub(crate) use query::Query;
-pub(crate) use render::{Answer, Occurrence, Refusal, Shell, unknown_path, wrong_method};
+pub(crate) use render::{Answer, Refusal, Shell, error_headers, unknown_path, wrong_method};
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use state::Api;
 pub use state::ApiOptions;

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posthouse_engine::{Error, ErrorKind};
 use posthouse_types::{
-    AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, PageRequest, ProjectId, SessionId,
-    Timestamp,
+    AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, MessageId, PageRequest, ProjectId,
+    SessionId, Timestamp,
 };
 
 /// A key by which a list is ordered.
@@ -63,7 +63,7 @@ macro_rules! by_display {
     )*};
 }
 
-by_display!(AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, ProjectId, SessionId);
+by_display!(AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, MessageId, ProjectId, SessionId);
 
 /// Milliseconds and a key.
 impl<K: Cursor> Cursor for (Timestamp, K) {
@@ -74,6 +74,18 @@ impl<K: Cursor> Cursor for (Timestamp, K) {
     fn from_text(text: &str) -> Option<Self> {
         let (millis, key) = text.split_once(':')?;
         Some((Timestamp::from_millis(millis.parse().ok()?), K::from_text(key)?))
+    }
+}
+
+/// A delivery and the number of one of its attempts.
+impl Cursor for (DeliveryId, u16) {
+    fn to_text(&self) -> String {
+        format!("{}:{}", self.0, self.1)
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
+        let (delivery, number) = text.split_once(':')?;
+        Some((delivery.parse().ok()?, number.parse().ok()?))
     }
 }
 

@@ -5,7 +5,8 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use posthouse_engine::{Error, ErrorKind};
-use posthouse_types::{DeliveryId, EndpointId, EventRef, KeyId, SessionId};
+use posthouse_types::{DeliveryId, EndpointId, EventRef, KeyId, MessageId, SessionId};
+use serde::de::DeserializeOwned;
 
 use super::limits::VALUE_CHARS_MAX;
 use super::{Api, Refusal};
@@ -34,6 +35,26 @@ impl<T: PathId> FromRequestParts<Api> for Id<T> {
     }
 }
 
+/// Several texts of the path, in order. What they mean is for the conversion to say.
+pub(crate) struct Segments<T>(pub(crate) T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<Api> for Segments<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let Path(texts) = Path::<T>::from_request_parts(parts, api)
+            .await
+            .map_err(|_| Error::new(ErrorKind::NotFound, "there is nothing of this name"))?;
+        Ok(Self(texts))
+    }
+}
+
+/// Reads an id of a path; one that can not be an id names nothing.
+pub(crate) fn path_id<T: PathId>(text: &str) -> Result<T, Error> {
+    let shown = if text.chars().count() <= VALUE_CHARS_MAX { text } else { "of this name" };
+    text.parse().map_err(|_| Error::not_found(T::KIND, shown))
+}
+
 macro_rules! path_ids {
     ($($id:ty = $kind:literal;)*) => {$(
         impl PathId for $id {
@@ -47,5 +68,6 @@ path_ids! {
     EndpointId = "endpoint";
     EventRef = "event";
     KeyId = "key";
+    MessageId = "message";
     SessionId = "session";
 }

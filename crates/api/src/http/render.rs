@@ -15,12 +15,15 @@ use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use posthouse_engine::{Error, ErrorKind};
 use tower::{Layer, Service};
 
 use super::limits::REQUEST_ID_CHARS_MAX;
+use super::place::Place;
 use super::shorten::shorten;
+use super::state::Api;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -56,27 +59,46 @@ pub(crate) async fn wrong_method() -> Refusal {
     Error::new(ErrorKind::WrongMethod, "this path does not take this method; see the Allow header").into()
 }
 
-/// Where an error happened, for its body.
-pub(crate) struct Occurrence<'a> {
-    /// The path that was asked for.
-    pub(crate) path: &'a str,
-}
-
 /// A dialect's clothes for errors.
-pub(crate) type Render = fn(&Error, &Occurrence<'_>) -> Response;
+pub(crate) type Render = fn(&Error, &Place) -> Response;
 
 /// The outermost layer of a dialect: request id, time limit, panic guard, errors.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Shell {
-    pub(crate) render: Render,
-    pub(crate) timeout: Duration,
+    render: Render,
+    timeout: Duration,
+    public_url: Option<Arc<str>>,
+}
+
+impl Shell {
+    /// Dresses errors so.
+    pub(crate) fn new(api: &Api, render: Render) -> Self {
+        Self { render, timeout: api.options.request_timeout, public_url: api.options.public_url.clone() }
+    }
+}
+
+/// The headers that go with an error, whatever it looks like: how to authenticate, and when to come back.
+pub(crate) fn error_headers(error: &Error, headers: &mut HeaderMap) {
+    match &error.kind {
+        ErrorKind::Unauthenticated => {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        ErrorKind::RateLimited { retry_after } => {
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        }
+        ErrorKind::Unavailable => {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        _ => {}
+    }
 }
 
 impl<S> Layer<S> for Shell {
     type Service = Shelled<S>;
 
     fn layer(&self, inner: S) -> Shelled<S> {
-        Shelled { shell: *self, inner }
+        Shelled { shell: self.clone(), inner }
     }
 }
 
@@ -101,20 +123,21 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let shell = self.shell;
-        let uri = request.uri().clone();
+        let Shell { render, timeout, ref public_url } = self.shell;
+        let public_url = public_url.clone();
+        let place = Place::of(public_url, request.headers(), request.extensions(), request.uri());
         let id = request_id(request.headers());
         let inner = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
         Box::pin(async move {
-            let mut response = match tokio::time::timeout(shell.timeout, inner).await {
+            let mut response = match tokio::time::timeout(timeout, inner).await {
                 Ok(Ok(Ok(response))) => response,
                 Ok(Ok(Err(never))) => match never {},
                 Ok(Err(_)) => refuse(ErrorKind::Internal, "the request met a fault of the server"),
                 Err(_) => refuse(ErrorKind::TimedOut, "the request took too long"),
             };
             if let Some(Refusal(error)) = response.extensions_mut().remove::<Refusal>() {
-                log(&error, &id, uri.path());
-                response = (shell.render)(&error, &Occurrence { path: uri.path() });
+                log(&error, &id, place.path());
+                response = render(&error, &place);
             }
             response.headers_mut().insert(REQUEST_ID, id);
             Ok(response)
@@ -162,8 +185,8 @@ mod tests {
 
     use super::*;
 
-    fn plain(error: &Error, occurrence: &Occurrence<'_>) -> Response {
-        format!("{:?} at {}", error.kind, occurrence.path).into_response()
+    fn plain(error: &Error, place: &Place) -> Response {
+        format!("{:?} at {}", error.kind, place.path()).into_response()
     }
 
     async fn ask(path: &str) -> String {
@@ -174,7 +197,7 @@ mod tests {
             .route("/broken", get(broken))
             .route("/endless", get(std::future::pending::<Refusal>))
             .fallback(unknown_path)
-            .layer(Shell { render: plain, timeout: Duration::from_millis(20) });
+            .layer(Shell { render: plain, timeout: Duration::from_millis(20), public_url: None });
         let request = Request::builder().uri(path).body(Body::empty()).unwrap();
         let response = router.oneshot(request).await.unwrap();
         assert!(response.headers().contains_key(REQUEST_ID));

@@ -7,11 +7,11 @@ use posthouse_engine::Engine;
 use posthouse_types::limits::{BATCH_BYTES_MAX, REQUEST_BYTES_MAX};
 use tokio::sync::watch;
 
-use super::Slots;
 use super::limits::{REQUEST_TIMEOUT_DEFAULT, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAMS_PER_KEY_MAX};
+use super::{Credentials, Slots};
 
 /// How the HTTP surface behaves; the operator's choice.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct ApiOptions {
     /// Time for reading a request and beginning the answer.
     pub request_timeout: Duration,
@@ -25,6 +25,12 @@ pub struct ApiOptions {
     pub stream_keep_alive: Duration,
     /// How long the reader of a live stream may take nothing.
     pub stream_send_timeout: Duration,
+    /// Where callers reach the server, without a slash at the end; what links are made from. Without it they are
+    /// made from the `Host` header.
+    pub public_url: Option<Arc<str>>,
+    /// Host names that one dialect has to itself, at its own original paths: the name in lower case, without a port,
+    /// and the dialect's name.
+    pub hosts: Arc<[(String, String)]>,
 }
 
 impl Default for ApiOptions {
@@ -36,6 +42,8 @@ impl Default for ApiOptions {
             streams_per_key_max: STREAMS_PER_KEY_MAX,
             stream_keep_alive: STREAM_KEEP_ALIVE,
             stream_send_timeout: STREAM_SEND_TIMEOUT,
+            public_url: None,
+            hosts: Arc::from([]),
         }
     }
 }
@@ -48,4 +56,13 @@ pub(crate) struct Api {
     /// True when the server stops: live streams end then.
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) streams: Slots,
+    /// What the dialect takes for an answer to "who calls?".
+    pub(crate) credentials: Credentials,
+}
+
+impl Api {
+    /// The same for a dialect that takes more credentials than the native API.
+    pub(crate) fn taking(&self, credentials: Credentials) -> Self {
+        Self { credentials, ..self.clone() }
+    }
 }

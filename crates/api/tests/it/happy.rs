@@ -37,7 +37,7 @@ async fn endpoints_live_and_die() {
       enabled: true
       events: ["message.*","x"]
       filter: {"/a":1}
-      headers: {"x-team":"blue"}
+      headers: {"X-Team":"blue"}
       health: {"consecutive_failures":0,"disabled_reason":null,"failing_since":null,"last_success_at":null,"open_until":null,"state":"healthy"}
       id: "[ep]"
       metadata: {"n":1}
@@ -265,6 +265,8 @@ async fn deliveries_show_each_attempt_and_go_again() {
       - response_headers: {"x-seen":"yes"}
       - response_status: 200
       - started_at: "2026-01-01T00:00:00.000Z"
+      - url: "https://example.com/"
+      - wire: "standard"
       next_cursor: null
     POST /api/v1/deliveries/[dlv]/replay
     202

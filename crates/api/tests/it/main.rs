@@ -4,14 +4,17 @@
 
 mod attempts;
 mod bad_input;
+mod casey;
 mod coverage;
 mod happy;
 mod isolation;
 mod limits;
+mod molroo;
 mod probes;
 mod project_keys;
 mod publishing;
 mod serving;
 mod stream;
 mod stream_bounds;
+mod wire_log;
 mod world;

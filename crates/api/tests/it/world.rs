@@ -32,7 +32,7 @@ pub(crate) struct World {
     store: Arc<SqliteStore>,
     /// Stops what is served.
     pub(crate) stop: watch::Sender<bool>,
-    ids: IdSource,
+    ids: Arc<IdSource>,
     _dir: tempfile::TempDir,
 }
 
@@ -46,10 +46,14 @@ impl World {
         let store = Arc::new(SqliteStore::open(StoreOptions::new(dir.path(), Role::Server)).unwrap());
         let clock = Arc::new(ManualClock::default());
         let sender = Arc::new(ScriptedSender::default());
+        // Nothing random in ids: what is sent can be compared byte for byte.
+        let ids = Arc::new(IdSource::sequential(clock.clone()));
         let parts = Parts {
             store: store.clone(),
             sender: sender.clone(),
             clock: clock.clone(),
+            ids: ids.clone(),
+            logins: None,
             vault: Vault::new(&[1; 32]),
             options,
         };
@@ -60,7 +64,7 @@ impl World {
         let mut world = Self {
             router: posthouse_api::router(Arc::clone(&engine), api, stop.subscribe()),
             deliver: Deliver::new(engine),
-            ids: IdSource::new(clock.clone()),
+            ids,
             clock,
             sender,
             close_store: Box::pin(close_store),

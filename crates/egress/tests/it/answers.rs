@@ -143,6 +143,38 @@ async fn a_body_at_the_limit_is_whole_and_one_byte_more_is_not() {
 }
 
 #[tokio::test]
+async fn a_request_may_ask_for_more_of_the_answer_or_for_less() {
+    let length = RESPONSE_KEPT_BYTES_MAX * 4;
+    for (kept_max, kept, truncated) in [(length, length, false), (length - 1, length - 1, true), (3, 3, true)]
+    {
+        let mut answer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        answer.resize(answer.len() + length, b'x');
+        let server = saying(answer).await;
+        let mut get = SendRequest::get(server.url("/").parse().unwrap());
+        get.response_kept_bytes_max = kept_max;
+        let report = local().send(get).await;
+        assert_eq!((report.response_body.len(), report.response_truncated), (kept, truncated));
+    }
+}
+
+#[tokio::test]
+async fn a_get_has_no_body_and_says_nothing_of_one() {
+    let (sender, mut received) = mpsc::channel(1);
+    let server = Server::start(move |mut stream| {
+        let sender = sender.clone();
+        async move {
+            sender.send(read_request(&mut stream).await).await.ok();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.ok();
+        }
+    })
+    .await;
+    let get = SendRequest::get(server.url("/keys?a=b").parse().unwrap());
+    assert!(local().send(get).await.outcome.is_delivered());
+    let (head, _) = received.recv().await.unwrap().unwrap();
+    assert_eq!(head, format!("GET /keys?a=b HTTP/1.1\r\nhost: {}\r\n\r\n", server.address));
+}
+
+#[tokio::test]
 async fn chunked_bodies_and_informational_answers_are_read() {
     let answer = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\
                   3\r\nabc\r\n2\r\nde\r\n0\r\nx-trailer: 1\r\n\r\n";

@@ -13,6 +13,7 @@ use std::time::Duration;
 use http::header::{HeaderMap, RETRY_AFTER};
 use posthouse_egress::SendReport;
 use posthouse_store::{ClaimDue, Claimed, HealthChange, Next, Settle, Settlement, StoreError};
+use posthouse_types::wire::Refusal;
 use posthouse_types::{Attempt, AttemptId, DeliveryId, EndpointId, Outcome, Timestamp};
 use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinHandle, JoinSet};
@@ -188,13 +189,15 @@ impl Deliver {
         if let Some(attempt) = &settlement.attempt
             && self.engine.registry.get(endpoint).is_some()
         {
-            self.take_in_health(endpoint, attempt.outcome, now);
+            self.take_in_health(endpoint, attempt, now);
         }
         self.results.settlements.push(settlement);
     }
 
-    fn take_in_health(&mut self, endpoint: EndpointId, outcome: Outcome, now: Timestamp) {
-        let (health, change) = self.engine.health.record(endpoint, outcome, now);
+    fn take_in_health(&mut self, endpoint: EndpointId, attempt: &Attempt, now: Timestamp) {
+        let refusal = attempt.outcome.refused().map(|status| attempt.wire.after_refusal(status));
+        let gone = refusal == Some(Refusal::Gone);
+        let (health, change) = self.engine.health.record(endpoint, attempt.outcome, gone, now);
         self.gates.set_health(endpoint, health, now);
         let Some(change) = change else { return };
         if let Some(reason) = change.disable {
@@ -366,6 +369,8 @@ async fn attempt(engine: Arc<Engine>, claimed: Claimed) -> Settlement {
     let attempt = Attempt {
         id: AttemptId::from_u128(engine.ids.next_at(started_at)),
         number: claimed.attempt,
+        wire: target.endpoint.settings.wire,
+        url: Arc::clone(&target.url),
         started_at,
         duration_ms: u32::try_from(report.duration.as_millis()).unwrap_or(u32::MAX),
         outcome: report.outcome,
@@ -382,10 +387,11 @@ async fn attempt(engine: Arc<Engine>, claimed: Claimed) -> Settlement {
 }
 
 fn what_follows(target: &Target, claimed: &Claimed, report: &SendReport, now: Timestamp) -> Next {
+    let refusal = report.outcome.refused().map(|status| target.endpoint.settings.wire.after_refusal(status));
     match report.outcome {
         Outcome::Delivered { .. } => Next::Succeeded,
-        // Gone: trying again would be rude. It stays replayable.
-        Outcome::Refused { status: 410 } => Next::Dead,
+        // It stays replayable.
+        _ if matches!(refusal, Some(Refusal::Final | Refusal::Gone)) => Next::Dead,
         outcome => {
             let asked = asked_to_wait(outcome, &report.response_headers, now);
             let policy = &target.endpoint.settings.retry_policy;

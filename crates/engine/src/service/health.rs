@@ -21,8 +21,14 @@ const DISABLES_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
 /// A success is written down only when the one in the store is older than this.
 const SUCCESS_RECORDED_EVERY: Duration = Duration::from_secs(10);
 
-/// The health after an attempt, and whether the endpoint is to be switched off.
-pub(crate) fn after(health: Health, outcome: Outcome, now: Timestamp) -> (Health, Option<DisabledReason>) {
+/// The health after an attempt, and whether the endpoint is to be switched off: its receiver says that it is gone,
+/// or has failed for too long.
+pub(crate) fn after(
+    health: Health,
+    outcome: Outcome,
+    gone: bool,
+    now: Timestamp,
+) -> (Health, Option<DisabledReason>) {
     if outcome.is_delivered() {
         return (Health { last_success_at: Some(now), ..Health::default() }, None);
     }
@@ -42,11 +48,8 @@ pub(crate) fn after(health: Health, outcome: Outcome, now: Timestamp) -> (Health
         }
         None => (sick.then(|| now.plus(PAUSE_FIRST)), 0),
     };
-    let disable = match outcome {
-        Outcome::Refused { status: 410 } => Some(DisabledReason::Gone),
-        _ if lasted >= DISABLES_AFTER => Some(DisabledReason::Failing),
-        _ => None,
-    };
+    let failing = (lasted >= DISABLES_AFTER).then_some(DisabledReason::Failing);
+    let disable = if gone { Some(DisabledReason::Gone) } else { failing };
     let health = Health {
         consecutive_failures: failures,
         failing_since: Some(since),
@@ -87,12 +90,13 @@ impl HealthBook {
         &self,
         id: EndpointId,
         outcome: Outcome,
+        gone: bool,
         now: Timestamp,
     ) -> (Health, Option<HealthChange>) {
         let mut entries = self.entries.lock();
         let entry =
             entries.entry(id).or_insert(Entry { health: Health::default(), stored: Health::default() });
-        let (health, disable) = after(entry.health, outcome, now);
+        let (health, disable) = after(entry.health, outcome, gone, now);
         entry.health = health;
         let worth = disable.is_some() || health_differs(entry.stored, health);
         if worth {
@@ -121,7 +125,7 @@ mod tests {
     fn fail_every(seconds: u64, times: u32) -> (Health, Option<DisabledReason>) {
         let mut state = (Health::default(), None);
         for index in 0..times {
-            state = after(state.0, REFUSED, T0.plus(Duration::from_secs(seconds * u64::from(index))));
+            state = after(state.0, REFUSED, false, T0.plus(Duration::from_secs(seconds * u64::from(index))));
         }
         state
     }
@@ -139,25 +143,25 @@ mod tests {
         let mut now = T0.plus(Duration::from_secs(76));
         let pause = |health: Health, now: Timestamp| health.open_until.unwrap().since(now).as_secs();
         assert_eq!(pause(health, now), 30);
-        health = after(health, REFUSED, now).0;
+        health = after(health, REFUSED, false, now).0;
         assert_eq!(pause(health, now), 30, "what was in flight is no probe");
         for expected in [60, 120, 240, 480, 480] {
             now = health.open_until.unwrap();
-            health = after(health, REFUSED, now).0;
+            health = after(health, REFUSED, false, now).0;
             assert_eq!(pause(health, now), expected);
         }
     }
 
     #[test]
     fn success_closes_the_circuit() {
-        let (health, _) = after(fail_every(4, 30).0, Outcome::Delivered { status: 204 }, T0);
+        let (health, _) = after(fail_every(4, 30).0, Outcome::Delivered { status: 204 }, false, T0);
         assert_eq!(health, Health { last_success_at: Some(T0), ..Health::default() });
     }
 
     #[test]
     fn gone_and_five_days_of_failure_switch_off() {
         assert_eq!(
-            after(Health::default(), Outcome::Refused { status: 410 }, T0).1,
+            after(Health::default(), Outcome::Refused { status: 410 }, true, T0).1,
             Some(DisabledReason::Gone)
         );
         assert_eq!(fail_every(24 * 3600, 5).1, None);
@@ -166,6 +170,6 @@ mod tests {
 
     #[test]
     fn cancelled_says_nothing_about_an_endpoint() {
-        assert_eq!(after(Health::default(), Outcome::Cancelled, T0), (Health::default(), None));
+        assert_eq!(after(Health::default(), Outcome::Cancelled, false, T0), (Health::default(), None));
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use posthouse_engine::UpdateEndpoint;
+use posthouse_engine::{Rotate, UpdateEndpoint};
 use posthouse_sign::standard::{StandardRequest, StandardVerifier, verify};
 use posthouse_testkit::answer;
 use posthouse_types::retry::{Schedule, Steps};
@@ -106,7 +106,7 @@ async fn a_corrected_endpoint_helps_the_retries() {
     world.drain().await;
     let moved =
         |settings: &mut Settings| settings.url = EndpointUrl::parse("https://example.org/new").unwrap();
-    let update = UpdateEndpoint { settings: &moved, headers: None };
+    let update = UpdateEndpoint::settings(&moved);
     world.engine.update_endpoint(&world.caller, endpoint.id, update).await.unwrap();
     world.clock.advance(Duration::from_secs(60));
     assert_eq!(world.drain().await[0].uri.to_string(), "https://example.org/new");
@@ -136,8 +136,8 @@ async fn a_replayed_delivery_has_a_fresh_budget() {
 async fn rotation_signs_with_both_secrets_until_the_overlap_ends() {
     let mut world = World::new().await;
     let endpoint = world.endpoint(|_| ()).await;
-    let overlap = Some(Duration::from_secs(3600));
-    world.engine.rotate_secret(&world.caller, endpoint.id, None, overlap).await.unwrap();
+    let rotate = Rotate { secret: None, overlap: Some(Duration::from_secs(3600)) };
+    world.engine.rotate_secret(&world.caller, endpoint.id, rotate, None).await.unwrap();
     world.publish("a").await;
     let signatures = |sent: &posthouse_egress::SendRequest| {
         sent.headers["webhook-signature"].to_str().unwrap().split(' ').count()

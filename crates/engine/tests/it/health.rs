@@ -33,11 +33,11 @@ async fn what_waits_for_a_disabled_endpoint_goes_out_when_it_is_enabled() {
     let endpoint = world.endpoint(|_| ()).await;
     let set = |enabled| move |settings: &mut Settings| settings.enabled = enabled;
     world.publish("a").await;
-    let off = UpdateEndpoint { settings: &set(false), headers: None };
-    world.engine.update_endpoint(&world.caller, endpoint.id, off).await.unwrap();
+    let off = set(false);
+    world.engine.update_endpoint(&world.caller, endpoint.id, UpdateEndpoint::settings(&off)).await.unwrap();
     assert!(world.drain().await.is_empty());
-    let on = UpdateEndpoint { settings: &set(true), headers: None };
-    world.engine.update_endpoint(&world.caller, endpoint.id, on).await.unwrap();
+    let on = set(true);
+    world.engine.update_endpoint(&world.caller, endpoint.id, UpdateEndpoint::settings(&on)).await.unwrap();
     assert_eq!(world.drain().await.len(), 1);
 }
 

@@ -31,8 +31,8 @@ async fn secrets_and_headers_are_not_in_the_files_of_the_store() {
         "Bearer top-secret-value".to_owned(),
     )]);
     let update = posthouse_engine::UpdateEndpoint {
-        settings: &|_| (),
         headers: Some(posthouse_types::Headers::new(headers).unwrap()),
+        ..posthouse_engine::UpdateEndpoint::settings(&|_| ())
     };
     world.engine.update_endpoint(&world.caller, endpoint.id, update).await.unwrap();
     let secret = world.engine.endpoint_secret(&world.caller, endpoint.id).await.unwrap();

@@ -1,8 +1,9 @@
 //! Who gets an event, and the answer to why.
 
-use posthouse_engine::{CreateEndpoint, CreateSession, Verdict};
+use posthouse_engine::{CreateEndpoint, CreateSession, NewSecret, Verdict};
 use posthouse_types::{
     EndpointUrl, EventFilter, EventPattern, EventRef, Headers, PayloadFilter, ProjectId, SessionId, Settings,
+    Wire,
 };
 use serde_json::json;
 
@@ -55,13 +56,13 @@ async fn scopes_narrow_and_explain_says_why() {
         (Some(project), Some(session.clone())),
     ] {
         let create = CreateEndpoint {
-            settings: Settings::for_url(EndpointUrl::parse("https://example.com/").unwrap()),
+            settings: Settings::new(EndpointUrl::parse("https://example.com/").unwrap(), Wire::Standard),
             project,
             session,
-            secret: None,
+            secret: NewSecret::Make,
             headers: Headers::default(),
         };
-        ids.push(world.engine.create_endpoint(&world.caller, create).await.unwrap().0.endpoint.id);
+        ids.push(world.engine.create_endpoint(&world.caller, create, None).await.unwrap().0.endpoint.id);
     }
     let publish = |project: Option<ProjectId>, session: Option<SessionId>| {
         world.publish_with("a", "{}", move |publish| {
@@ -89,12 +90,17 @@ async fn scopes_narrow_and_explain_says_why() {
 #[tokio::test]
 async fn a_caller_that_goes_away_leaves_store_and_memory_alike() {
     let world = World::new().await;
-    let settings = Settings::for_url(EndpointUrl::parse("https://example.com/").unwrap());
-    let create =
-        CreateEndpoint { settings, project: None, session: None, secret: None, headers: Headers::default() };
+    let settings = Settings::new(EndpointUrl::parse("https://example.com/").unwrap(), Wire::Standard);
+    let create = CreateEndpoint {
+        settings,
+        project: None,
+        session: None,
+        secret: NewSecret::Make,
+        headers: Headers::default(),
+    };
     tokio::select! {
         biased;
-        _ = world.engine.create_endpoint(&world.caller, create) => {}
+        _ = world.engine.create_endpoint(&world.caller, create, None) => {}
         () = std::future::ready(()) => {}
     }
     // Takes its turn after the one that was let down.

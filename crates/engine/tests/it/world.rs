@@ -5,13 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use posthouse_egress::SendRequest;
 use posthouse_engine::service::{Deliver, Progress};
-use posthouse_engine::{Caller, Clock as _, CreateEndpoint, Engine, Options, Parts, Publish, Vault};
+use posthouse_engine::{
+    Caller, Clock as _, CreateEndpoint, Engine, IdSource, NewSecret, Options, Parts, Publish, Vault,
+};
 use posthouse_store::{AcceptedEvent, Store};
 use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
 use posthouse_testkit::{ManualClock, ScriptedSender};
 use posthouse_types::{
     Attempt, Capabilities, Delivery, Endpoint, EndpointId, EndpointUrl, Environment, EventRef, EventType,
-    Headers, KeyId, Name, PageRequest, RetryPolicy, Settings, Space, TenantId, Timestamp,
+    Headers, KeyId, Name, PageRequest, RetryPolicy, Settings, Space, TenantId, Timestamp, Wire,
 };
 
 pub(crate) struct World {
@@ -47,14 +49,22 @@ impl World {
             store: Arc::clone(&store),
             sender: sender.clone(),
             clock: clock.clone(),
+            ids: Arc::new(IdSource::new(clock.clone())),
             vault: Vault::new(&[1; 32]),
+            logins: None,
             options,
         })
         .await
         .unwrap();
         let space = Space { tenant: tenant.id, environment: Environment::Live };
-        let caller =
-            Caller { key: KeyId::MIN, space, project: None, capabilities: Capabilities::ALL, digest: None };
+        let caller = Caller {
+            key: KeyId::MIN,
+            space,
+            project: None,
+            capabilities: Capabilities::ALL,
+            digest: None,
+            until: None,
+        };
         Self { deliver: Deliver::new(Arc::clone(&engine)), engine, store, clock, sender, caller, dir }
     }
 
@@ -66,16 +76,17 @@ impl World {
     }
 
     pub(crate) async fn endpoint(&self, change: impl FnOnce(&mut Settings)) -> Endpoint {
-        let mut settings = Settings::for_url(EndpointUrl::parse("https://example.com/hook").unwrap());
+        let mut settings =
+            Settings::new(EndpointUrl::parse("https://example.com/hook").unwrap(), Wire::Standard);
         change(&mut settings);
         let create = CreateEndpoint {
             settings,
             project: None,
             session: None,
-            secret: None,
+            secret: NewSecret::Make,
             headers: Headers::default(),
         };
-        self.engine.create_endpoint(&self.caller, create).await.unwrap().0.endpoint
+        self.engine.create_endpoint(&self.caller, create, None).await.unwrap().0.endpoint
     }
 
     pub(crate) async fn endpoint_with_policy(&self, policy: RetryPolicy) -> Endpoint {

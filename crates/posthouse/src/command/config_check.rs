@@ -9,6 +9,7 @@ use crate::output::Format;
 /// Says what every setting is and where it was set, having checked that it can be used.
 pub(super) fn run(loaded: &Loaded, format: Format) -> Result<(), Error> {
     loaded.config.egress()?;
+    loaded.config.logins()?;
     let rows = KEYS.map(|(key, what)| {
         let (value, origin) = &loaded.values[key];
         (key, value.clone(), *origin, what)

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use posthouse_engine::{
-    Caller, Clock as _, CreateEndpoint, CreateKey, EndpointDetail, Engine, IdSource, Publish, SystemClock,
-    UpdateEndpoint, create_first_key,
+    Caller, Clock as _, CreateEndpoint, CreateKey, EndpointDetail, Engine, IdSource, NewSecret, Publish,
+    SystemClock, UpdateEndpoint, create_first_key,
 };
 use posthouse_store::{Store, Tenant};
 use posthouse_types::limits::PAGE_ITEMS_MAX;
 use posthouse_types::{
     Capabilities, Delivery, DeliveryState, EndpointId, EndpointUrl, Environment, EventRef, EventType,
-    Headers, KeyId, KeyStyle, Name, PageRequest, Settings, Space,
+    Headers, KeyId, KeyStyle, Name, PageRequest, Settings, Space, Wire,
 };
 use serde_json::json;
 
@@ -38,8 +38,14 @@ pub(super) async fn run(config: Config, listen_given: bool) -> Result<(), Error>
     say(&format!("Posthouse serves on {url}"));
     say("  Deliveries to loopback and private addresses are allowed: this is for development only.");
     let (space, key) = tenant_and_key(&*server.store).await?;
-    let caller =
-        Caller { key: KeyId::MIN, space, project: None, capabilities: Capabilities::ALL, digest: None };
+    let caller = Caller {
+        key: KeyId::MIN,
+        space,
+        project: None,
+        capabilities: Capabilities::ALL,
+        digest: None,
+        until: None,
+    };
     let endpoint = inbox_endpoint(&server.engine, &caller, &url).await?;
     inbox.open(&server.engine, &caller, endpoint);
     say(&format!("✓ endpoint   {endpoint} delivers to {url}/dev/inbox"));
@@ -112,20 +118,28 @@ async fn inbox_endpoint(
                 settings.url = url.clone();
                 settings.enabled = true;
             };
-            let update = UpdateEndpoint { settings: &here, headers: None };
-            return Ok(engine.update_endpoint(caller, detail.endpoint.id, update).await?.endpoint.id);
+            return Ok(engine
+                .update_endpoint(caller, detail.endpoint.id, UpdateEndpoint::settings(&here))
+                .await?
+                .endpoint
+                .id);
         }
         page.after = found.next;
         if page.after.is_none() {
             break;
         }
     }
-    let mut settings = Settings::for_url(url);
+    let mut settings = Settings::new(url, Wire::Standard);
     "The built-in inbox of posthouse dev".clone_into(&mut settings.description);
     settings.metadata.insert(INBOX_MARK.to_owned(), json!(true));
-    let create =
-        CreateEndpoint { settings, project: None, session: None, secret: None, headers: Headers::default() };
-    Ok(engine.create_endpoint(caller, create).await?.0.endpoint.id)
+    let create = CreateEndpoint {
+        settings,
+        project: None,
+        session: None,
+        secret: NewSecret::Make,
+        headers: Headers::default(),
+    };
+    Ok(engine.create_endpoint(caller, create, None).await?.0.endpoint.id)
 }
 
 /// Publishes a sample and waits until it has arrived.

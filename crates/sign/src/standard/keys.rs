@@ -15,10 +15,10 @@ use ed25519_dalek::{
 };
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
-use zeroize::{ZeroizeOnDrop, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Claims, ED25519_BYTES, HMAC_BYTES, SignedContent};
-use crate::encode::{Undecodable, base64_length, decode_base64, equal, push_base64};
+use crate::encode::{Undecodable, base64_length, decode_base64, equal, push_base64, wiped_on_drop};
 
 const SECRET_PREFIX: &str = "whsec_";
 const SIGNING_KEY_PREFIX: &str = "whsk_";
@@ -163,8 +163,6 @@ pub struct StandardSecret {
 /// The key schedule is as good as the key: it is two states of SHA-256, and this holds the features in place that
 /// wipe those. (`Hmac` has nothing else in it, and does not carry the marker itself.)
 const _: () = wiped_on_drop::<Sha256>();
-
-const fn wiped_on_drop<T: ZeroizeOnDrop>() {}
 
 impl StandardSecret {
     /// Reads `whsec_` and base64 of 24 to 64 bytes. The prefix may be missing, as the specification's libraries

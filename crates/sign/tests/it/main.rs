@@ -5,6 +5,9 @@
 mod keys;
 mod peers;
 mod properties;
+mod secrets;
 mod support;
+mod timestamped;
 mod vectors;
 mod verify;
+mod whatsapp;

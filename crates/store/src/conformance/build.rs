@@ -11,14 +11,15 @@ use std::time::Duration;
 use bytes::Bytes;
 use posthouse_types::{
     Attempt, AttemptId, Delivery, DeliveryId, Endpoint, EndpointId, EndpointUrl, Environment, Event, EventId,
-    Health, IdempotencyKey, Invalid, Outcome, Page, PageRequest, ProjectId, Settings, Space, TenantId,
-    Timestamp,
+    Health, IdempotencyKey, Invalid, Message, MessageId, Outcome, Page, PageRequest, ProjectId, Role,
+    Settings, Space, TenantId, Timestamp, Vote, Wire,
 };
 use tokio::sync::watch;
 
 use crate::{
-    Accept, Acceptance, Claim, ClaimDue, Claimed, EndpointRecord, EventFilter, Idempotency, NewDelivery,
-    NewEvent, Next, ProjectRecord, Result, Sealed, SessionRecord, Settle, Settlement, Store, Tenant,
+    Accept, Acceptance, Change, Claim, ClaimDue, Claimed, EndpointRecord, EventFilter, Idempotency,
+    NewDelivery, NewEvent, Next, ProjectRecord, Remember, Result, Sealed, SessionRecord, Settle, Settlement,
+    Store, Tenant,
 };
 
 /// The moment at which cases begin: 2026-01-01T00:00:00Z.
@@ -112,6 +113,27 @@ pub fn idempotency(key: &str, fingerprint: u8, expires_at: Timestamp) -> Option<
     Some(Idempotency { key, project: None, fingerprint: [fingerprint; 32], expires_at })
 }
 
+/// An answer to a change of an endpoint, of one byte, for a request whose digest is `fingerprint` over and over.
+pub fn remember(key: &str, fingerprint: u8, expires_at: Timestamp) -> Remember {
+    let (fingerprint, answer) = ([fingerprint; 32], Sealed(vec![fingerprint]));
+    Remember { key: text(key), project: None, fingerprint, answer, expires_at }
+}
+
+/// What a user says in a session at that moment.
+pub fn message(space: Space, session: &str, created_at: Timestamp) -> Message {
+    let id = MessageId::from_u128(ulid(created_at));
+    let (session, content) = (text(session), format!("It is {created_at} – {id}"));
+    Message { id, space, session, role: Role::User, content, poll: None, created_at }
+}
+
+/// What `voter` selects at that moment, in place of `previous`.
+pub fn vote(message: MessageId, voter: &str, selected: &[&str], previous: Option<&[&str]>) -> Change {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let event = EventId::from_u128(ulid(T0));
+    let vote = Vote { voter: voter.to_owned(), selected: texts(selected), event, updated_at: T0 };
+    Change::Vote { message, vote, previous: previous.map(texts) }
+}
+
 /// A session without label and metadata, registered at [`T0`].
 pub fn session(space: Space, id: &str) -> SessionRecord {
     SessionRecord {
@@ -134,7 +156,7 @@ pub fn endpoint(space: Space) -> EndpointRecord {
             space,
             project: None,
             session: None,
-            settings: Settings::for_url(url),
+            settings: Settings::new(url, Wire::Standard),
             disabled_reason: None,
             health: Health::default(),
             created_at: T0,
@@ -151,6 +173,8 @@ pub fn attempt(number: u16, started_at: Timestamp, outcome: Outcome) -> Attempt 
     Attempt {
         id: AttemptId::from_u128(ulid(started_at)),
         number,
+        wire: Wire::Standard,
+        url: Arc::from("https://receiver.example/hook"),
         started_at,
         duration_ms: 100,
         outcome,
@@ -285,8 +309,24 @@ impl World {
 
     /// Accepts these events and says what came of it.
     pub async fn publish(&self, drafts: Vec<Draft>, idempotency: Option<Idempotency>) -> Acceptance {
+        self.publish_with(drafts, Vec::new(), idempotency).await
+    }
+
+    /// Accepts these events with these changes and says what came of it.
+    pub async fn publish_with(
+        &self,
+        drafts: Vec<Draft>,
+        changes: Vec<Change>,
+        idempotency: Option<Idempotency>,
+    ) -> Acceptance {
         let events = drafts.into_iter().map(Draft::build).collect();
-        ok(self.store.accept(Accept { space: self.space, events, idempotency }).await)
+        ok(self.store.accept(Accept { space: self.space, events, changes, idempotency }).await)
+    }
+
+    /// Makes changes without events, which nothing speaks against.
+    pub async fn change(&self, changes: Vec<Change>) {
+        let answer = self.publish_with(Vec::new(), changes, None).await;
+        assert_eq!(answer, Acceptance::New, "nothing speaks against these changes");
     }
 
     /// Accepts these events, which nothing speaks against; the answer is their deliveries, in order.
@@ -315,7 +355,7 @@ impl World {
     pub async fn endpoint(&self) -> EndpointId {
         let record = endpoint(self.space);
         let id = record.endpoint.id;
-        ok(self.store.insert_endpoint(record).await);
+        ok(self.store.insert_endpoint(record, None).await);
         id
     }
 
@@ -324,7 +364,7 @@ impl World {
         let mut record = endpoint(self.space);
         record.endpoint.project = Some(project);
         let id = record.endpoint.id;
-        ok(self.store.insert_endpoint(record).await);
+        ok(self.store.insert_endpoint(record, None).await);
         id
     }
 

@@ -48,7 +48,7 @@ fn colourful(world: &World) -> Vec<EndpointRecord> {
         (Schedule::Exponential(steps), 0.1, Ordering::Session),
         (Schedule::Linear(steps), 0.25, Ordering::Endpoint),
         (Schedule::Constant(steps), 1.0, Ordering::None),
-        (Schedule::Custom(vec![0, 5, 86_400]), 0.3, Ordering::None),
+        (Schedule::Custom(vec![0.0, 0.25, 5.0, 86_400.0]), 0.3, Ordering::None),
         (Schedule::Custom(vec![]), 0.0, Ordering::None),
     ];
     let mut records: Vec<_> = variants
@@ -78,7 +78,7 @@ pub async fn endpoint_settings_read_back(store: Arc<dyn Store>) {
         record.endpoint.updated_at = at(2);
     }
     for record in &records {
-        ok(store.insert_endpoint(record.clone()).await);
+        ok(store.insert_endpoint(record.clone(), None).await);
     }
     let all = ok(store.all_endpoints().await);
     for record in &records {
@@ -96,7 +96,7 @@ pub async fn sealed_bytes_are_kept(store: Arc<dyn Store>) {
         let mut record = endpoint(world.space);
         record.secrets = Sealed(bytes.clone());
         record.headers = Sealed(bytes.iter().rev().copied().collect());
-        ok(store.insert_endpoint(record.clone()).await);
+        ok(store.insert_endpoint(record.clone(), None).await);
         let read = world.read_endpoint(record.endpoint.id).await;
         assert!(read.secrets == record.secrets, "{} bytes of secrets", bytes.len());
         assert!(read.headers == record.headers, "{} bytes of headers", bytes.len());
@@ -122,7 +122,7 @@ pub async fn endpoints_are_listed(store: Arc<dyn Store>) {
         assert_eq!(ok(store.endpoint(space, ids[0]).await), None, "{space:?} can not read it");
         let record = world.read_endpoint(ids[0]).await;
         let foreign = EndpointRecord { endpoint: Endpoint { space, ..record.endpoint.clone() }, ..record };
-        assert_eq!(ok(store.update_endpoint(foreign, true).await), None, "{space:?} can not change it");
+        assert_eq!(ok(store.update_endpoint(foreign, true, None).await), None, "{space:?} can not change it");
         assert!(!ok(store.delete_endpoint(space, ids[0]).await), "{space:?} can not delete it");
         stranger.endpoint().await;
     }
@@ -142,13 +142,14 @@ pub async fn endpoint_update_replaces(store: Arc<dyn Store>) {
         record.endpoint.updated_at = at(60);
         record.secrets = Sealed(vec![9; index]);
         record.headers = Sealed(vec![8; index + 1]);
-        let answer = ok(store.update_endpoint(record.clone(), false).await).expect("the endpoint exists");
+        let answer =
+            ok(store.update_endpoint(record.clone(), false, None).await).expect("the endpoint exists");
         record.version = version + 1;
         assert_eq!(answer, record, "the answer is the new record");
         assert_eq!(world.read_endpoint(id).await, record, "and it is stored");
     }
     let unknown = endpoint(world.space);
-    assert_eq!(ok(store.update_endpoint(unknown, false).await), None, "there is no such endpoint");
+    assert_eq!(ok(store.update_endpoint(unknown, false, None).await), None, "there is no such endpoint");
 }
 
 /// Of two changes to the same version one wins and the other is told.
@@ -160,7 +161,7 @@ pub async fn stale_updates_are_refused(store: Arc<dyn Store>) {
         .map(|index| {
             let (store, mut record) = (store.clone(), read.clone());
             record.endpoint.settings.description = index.to_string();
-            tokio::spawn(async move { store.update_endpoint(record, false).await })
+            tokio::spawn(async move { store.update_endpoint(record, false, None).await })
         })
         .collect();
     let mut winners = Vec::new();
@@ -185,10 +186,10 @@ pub async fn updates_and_health_do_not_disturb_each_other(store: Arc<dyn Store>)
 
     record.endpoint.settings.timeout_ms = 2_000;
     record.endpoint.health = Health { consecutive_failures: 99, ..Health::default() };
-    let answer = ok(store.update_endpoint(record, false).await).expect("the endpoint exists");
+    let answer = ok(store.update_endpoint(record, false, None).await).expect("the endpoint exists");
     assert_eq!(answer.endpoint.health, health, "health stays as stored");
     assert_eq!(world.read_endpoint(id).await, answer, "the answer is what is stored");
-    let answer = ok(store.update_endpoint(answer, true).await).expect("the endpoint exists");
+    let answer = ok(store.update_endpoint(answer, true, None).await).expect("the endpoint exists");
     assert_eq!(answer.endpoint.health, Health::default(), "health is reset");
     assert_eq!(world.read_endpoint(id).await, answer, "the answer is what is stored");
 }
@@ -203,7 +204,7 @@ pub async fn endpoint_is_switched_on_again(store: Arc<dyn Store>) {
     let mut record = world.read_endpoint(id).await;
     record.endpoint.settings.enabled = true;
     record.endpoint.disabled_reason = None;
-    ok(store.update_endpoint(record, true).await).expect("the endpoint exists");
+    ok(store.update_endpoint(record, true, None).await).expect("the endpoint exists");
     let read = world.read_endpoint(id).await.endpoint;
     assert!(read.settings.enabled, "it is on");
     assert_eq!((read.disabled_reason, read.health), (None, Health::default()), "with a clean sheet");
@@ -223,7 +224,7 @@ pub async fn endpoint_delete(store: Arc<dyn Store>) {
     assert!(!ok(store.delete_endpoint(world.space, id).await), "it exists no more");
 
     assert_eq!(ok(store.endpoint(world.space, id).await), None, "it can not be read");
-    assert_eq!(ok(store.update_endpoint(record, false).await), None, "nor changed");
+    assert_eq!(ok(store.update_endpoint(record, false, None).await), None, "nor changed");
     let listed = ok(store.endpoints(world.space, first(10)).await).items;
     let listed: Vec<_> = listed.iter().map(|record| record.endpoint.id).collect();
     assert_eq!(listed, [kept], "it is not listed");

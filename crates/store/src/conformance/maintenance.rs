@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use posthouse_types::{DeliveryId, EventId, EventRef};
 
-use super::build::{DAY_S, World, at, attempt, idempotency, ok, settlement, text};
+use super::build::{DAY_S, World, at, attempt, endpoint, idempotency, ok, remember, settlement, text};
 use crate::{Acceptance, Next, Prune, Settlement, Store, StoreError};
 
 /// A slice that removes what is older than 30 days and leaves room for everything.
@@ -160,6 +160,57 @@ pub async fn prune_forgets_expired_keys(store: Arc<dyn Store>) {
     );
 }
 
+/// Remembered answers and used tokens go once they have expired, and not before.
+pub async fn prune_forgets_answers_and_tokens(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    for (key, expires_at) in [("short", at(3600)), ("long", at(2 * DAY_S))] {
+        ok(store.insert_endpoint(endpoint(world.space), Some(remember(key, 1, expires_at))).await);
+        assert!(ok(store.use_once(world.space, token(key), expires_at).await), "a new token");
+    }
+    let known = async |key| {
+        let answer = ok(store.remembered(world.space, None, &text(key)).await).is_some();
+        // Used for a moment that is long past: the next prune forgets it again.
+        (answer, !ok(store.use_once(world.space, token(key), at(0)).await))
+    };
+    let prune = async |now| ok(store.prune(Prune { now, ..thirty_days() }).await);
+    prune(at(3599)).await;
+    assert_eq!((known("short").await, known("long").await), ((true, true), (true, true)), "none has expired");
+    prune(at(3600)).await;
+    assert_eq!(
+        (known("short").await, known("long").await),
+        ((false, false), (true, true)),
+        "one has expired"
+    );
+    prune(at(2 * DAY_S)).await;
+    assert_eq!((known("short").await, known("long").await), ((false, false), (false, false)), "both have");
+}
+
+/// A token that is called so.
+fn token(name: &str) -> [u8; 32] {
+    let mut token = [0; 32];
+    token[..name.len()].copy_from_slice(name.as_bytes());
+    token
+}
+
+/// A slice that removed as many remembered answers or used tokens as it may says that there are more.
+pub async fn prune_says_that_more_answers_or_tokens_expired(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    for number in 0..3 {
+        let answer = remember(&format!("k{number}"), 1, at(10));
+        ok(store.insert_endpoint(endpoint(world.space), Some(answer)).await);
+    }
+    for number in 0..5 {
+        assert!(ok(store.use_once(world.space, [number; 32], at(10)).await), "a new token");
+    }
+    let slice = Prune { now: at(20), limit: 2, ..thirty_days() };
+    for more in [true, true, false, false] {
+        assert_eq!(ok(store.prune(slice).await), crate::Pruned { more, ..crate::Pruned::default() });
+    }
+    for key in ["k0", "k1", "k2"] {
+        assert_eq!(ok(store.remembered(world.space, None, &text(key)).await), None, "{key} is gone");
+    }
+}
+
 /// Housekeeping of an empty store is done at once.
 pub async fn housekeeping_of_nothing(store: Arc<dyn Store>) {
     ok(store.ping().await);
@@ -176,7 +227,8 @@ pub async fn closed_store_is_unavailable(store: Arc<dyn Store>) {
     let answer = store.ping().await;
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "ping: {answer:?}");
     let events = vec![world.draft("t").build()];
-    let answer = store.accept(crate::Accept { space: world.space, events, idempotency: None }).await;
+    let answer =
+        store.accept(crate::Accept { space: world.space, events, changes: vec![], idempotency: None }).await;
     assert!(matches!(answer, Err(StoreError::Unavailable(_))), "accept: {answer:?}");
 }
 

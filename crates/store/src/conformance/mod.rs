@@ -14,13 +14,16 @@
 //! A new case is a function here and a line in the table below.
 
 pub mod accept;
+pub mod attempts;
 pub mod build;
 pub mod config;
 pub mod endpoints;
 pub mod journal;
 pub mod maintenance;
+pub mod messages;
 pub mod order;
 pub mod queue;
+pub mod remembered;
 pub mod settle;
 
 /// Makes one test of each case. `$make_store` names an `async fn() -> (Arc<dyn Store>, impl Sized)` that
@@ -58,6 +61,31 @@ macro_rules! conformance_suite {
             journal::pages_are_bounded_by_bytes
             journal::pages_are_bounded_by_rows
 
+            attempts::endpoint_attempts_are_listed_newest_first
+            attempts::skipping_attempts_is_dropping_them
+            attempts::a_long_skip_arrives
+            attempts::endpoint_attempts_are_per_endpoint_and_space
+            attempts::endpoint_attempts_outlive_their_endpoint
+            attempts::pages_of_attempts_are_bounded_by_bytes
+            attempts::pages_of_attempts_are_bounded_by_rows
+
+            messages::messages_read_back
+            messages::messages_are_listed_newest_first
+            messages::messages_are_per_session_and_space
+            messages::pages_of_messages_are_bounded_by_bytes
+            messages::a_message_and_its_event_are_one_commit
+            messages::a_message_needs_its_session
+            messages::votes_read_back
+            messages::votes_replace
+            messages::a_vote_and_its_event_are_one_commit
+            messages::a_stale_vote_writes_nothing
+            messages::a_vote_needs_its_message
+            messages::one_of_racing_votes_wins
+            messages::changes_see_those_before_them
+            messages::changes_are_checked_last
+            messages::repeated_changes_are_replayed
+            messages::deleting_a_session_removes_its_messages
+
             queue::claim_takes_what_is_due
             queue::claimed_belongs_to_its_claimer
             queue::concurrent_claims_share_the_work
@@ -90,6 +118,7 @@ macro_rules! conformance_suite {
             settle::settling_what_was_cancelled_meanwhile
             settle::settling_what_is_gone
             settle::attempts_read_back
+            settle::attempts_keep_wire_and_url
             settle::requeue_of_what_has_ended
             settle::requeue_of_what_waits
             settle::requeue_of_what_is_claimed
@@ -119,6 +148,15 @@ macro_rules! conformance_suite {
             endpoints::orphans_are_cancelled_in_slices
             endpoints::late_work_of_a_deleted_endpoint_is_cancelled
 
+            remembered::answers_are_remembered
+            remembered::answers_are_per_project_and_space
+            remembered::a_used_key_changes_nothing
+            remembered::an_expired_answer_is_replaced
+            remembered::a_refused_change_remembers_nothing
+            remembered::one_of_racing_changes_is_made
+            remembered::a_token_is_used_once
+            remembered::a_token_is_used_once_under_concurrency
+
             maintenance::prune_removes_what_is_old
             maintenance::prune_spares_what_is_pending
             maintenance::prune_goes_on_where_it_ended
@@ -126,6 +164,8 @@ macro_rules! conformance_suite {
             maintenance::prune_counts_responses
             maintenance::prune_forgets_expired_keys
             maintenance::prune_says_that_more_keys_expired
+            maintenance::prune_forgets_answers_and_tokens
+            maintenance::prune_says_that_more_answers_or_tokens_expired
             maintenance::housekeeping_of_nothing
             maintenance::closed_store_is_unavailable
         }

@@ -273,13 +273,13 @@ pub async fn switching_on_wakes_due(store: Arc<dyn Store>) {
     let mut record = endpoint(world.space);
     record.endpoint.settings.enabled = false;
     let id = record.endpoint.id;
-    ok(store.insert_endpoint(record.clone()).await);
+    ok(store.insert_endpoint(record.clone(), None).await);
     let delivery = world.send(id).await;
     let left_out = ClaimDue { room: HashMap::from([(id, 0)]), ..due(at(1)) };
     assert!(ok(store.claim_due(left_out).await).deliveries.is_empty(), "it waits while the endpoint is off");
     let mut wake = store.wakes().due();
     record.endpoint.settings.enabled = true;
-    ok(store.update_endpoint(record, false).await).expect("the endpoint exists");
+    ok(store.update_endpoint(record, false, None).await).expect("the endpoint exists");
     woken(&mut wake, "deliveries of an endpoint that is on again are due").await;
     assert_eq!(world.claim_ids(at(1)).await, [delivery], "what waited resumes");
 }

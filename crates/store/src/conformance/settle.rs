@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use posthouse_types::{
-    Attempt, DeliveryId, DeliveryState, DisabledReason, EndpointId, Health, Outcome, Stage, Timestamp,
+    Attempt, DeliveryId, DeliveryState, DisabledReason, EndpointId, Health, Outcome, Stage, Timestamp, Wire,
 };
 
 use super::build::{World, at, attempt, ok, settlement};
@@ -195,6 +195,24 @@ pub async fn attempts_read_back(store: Arc<dyn Store>) {
     }
     let unknown = DeliveryId::from_u128(super::build::ulid(at(0)));
     assert_eq!(ok(store.attempts(world.space, unknown).await), None, "no delivery, no list");
+}
+
+/// Each attempt keeps the wire format and the URL that it was made with.
+pub async fn attempts_keep_wire_and_url(store: Arc<dyn Store>) {
+    let world = World::new(&store).await;
+    let id = world.send(world.endpoint().await).await;
+    let long = format!("https://xn--bcher-kva.example/{}?a='é'", "x".repeat(2000));
+    let mut made = Vec::new();
+    for (wire, url) in
+        Wire::ALL.into_iter().zip(["https://a.example/", &long, "", "http://[::1]:8080/é 🐎", "x"])
+    {
+        let claimed = world.claim_one(at(60)).await;
+        let plain = attempt(claimed.attempt, at(60), Outcome::Timeout);
+        made.push(Attempt { wire, url: Arc::from(url), ..plain });
+        let settled = settlement(&claimed, at(60), Next::RetryAt(at(60)));
+        world.settle_all(vec![Settlement { attempt: made.last().cloned(), ..settled }]).await;
+    }
+    assert_eq!(world.attempts(id).await, made);
 }
 
 /// A delivery that has ended is tried again with a fresh budget; its attempts go on counting.

@@ -3,12 +3,12 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use posthouse_engine::{Error, ErrorKind, FieldError};
 
 use super::wire::{Problem, ProblemMember};
-use crate::http::Occurrence;
+use crate::http::{Place, error_headers};
 
 /// One kind of error as this dialect shows it.
 pub(crate) struct Row {
@@ -168,41 +168,29 @@ fn row(kind: &ErrorKind) -> &'static Row {
 }
 
 /// An error as a response.
-pub(crate) fn render(error: &Error, occurrence: &Occurrence<'_>) -> Response {
+pub(crate) fn render(error: &Error, place: &Place) -> Response {
     let row = row(&error.kind);
     let errors = match &error.kind {
         ErrorKind::Invalid(fields) => fields.iter().map(member).collect(),
-        kind => place(kind).map(|location| member_of(location, &error.detail)).into_iter().collect(),
+        kind => location(kind).map(|place| member_of(place, &error.detail)).into_iter().collect(),
     };
     let problem = Problem {
         kind: format!("/errors/{}", row.slug),
         title: row.title.to_owned(),
         status: row.status.as_u16(),
         detail: error.detail.to_string(),
-        instance: occurrence.path.to_owned(),
+        instance: place.path().to_owned(),
         errors,
     };
     let mut response = (row.status, Json(problem)).into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    match &error.kind {
-        ErrorKind::Unauthenticated => {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        ErrorKind::RateLimited { retry_after } => {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
-        }
-        ErrorKind::Unavailable => {
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
-        }
-        _ => {}
-    }
+    error_headers(error, headers);
     response
 }
 
 /// Where in the request the fault lies, for the kinds that have one place.
-fn place(kind: &ErrorKind) -> Option<&str> {
+fn location(kind: &ErrorKind) -> Option<&str> {
     match kind {
         ErrorKind::Malformed { location } => Some(location),
         ErrorKind::Conflict { location } => location.as_deref(),

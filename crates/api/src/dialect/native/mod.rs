@@ -36,7 +36,7 @@ pub(crate) fn elsewhere(api: &Api) -> Router {
 }
 
 fn shell(api: &Api) -> Shell {
-    Shell { render: errors::render, timeout: api.options.request_timeout }
+    Shell::new(api, errors::render)
 }
 
 /// The document.

@@ -1,15 +1,11 @@
-//! The OpenAPI document around the routes: who it is, how to authenticate, and the errors that every call of a
-//! kind may answer, which nobody has to remember at the call.
+//! The OpenAPI document around the routes: who it is, how to authenticate, which errors there are.
 
-use std::collections::BTreeMap;
-
-use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
-use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 
 use super::errors::ROWS;
 use super::wire::{Problem, ProblemMember};
+use crate::http::ErrorDocs;
 
 const DESCRIPTION: &str = "Webhooks out and in: publish events, register endpoints, see what became of every \
     delivery.\n\nAuthenticate with `Authorization: Bearer <key>`. Times are RFC 3339 in UTC. Lists are newest first: \
@@ -44,78 +40,19 @@ pub(super) fn frame() -> OpenApi {
     let mut key = Http::new(HttpAuthScheme::Bearer);
     key.description = Some("An API key: `sk_live_…` or `sk_test_…`.".to_owned());
     components.add_security_scheme("key", SecurityScheme::Http(key));
-    for (status, titles) in titles_by_status() {
-        let problem = Content::new(Some(Ref::from_schema_name("Problem")));
-        let response =
-            ResponseBuilder::new().description(titles).content("application/problem+json", problem);
-        components.responses.insert(component_name(status), RefOr::T(response.build()));
-    }
     document
 }
 
-/// Adds to each operation the errors that calls of its kind may answer.
+/// Adds the errors.
 pub(super) fn complete(document: &mut OpenApi) {
-    for item in document.paths.paths.values_mut() {
-        let operations = [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
-        for operation in operations.into_iter().flatten() {
-            operation.parameters.iter_mut().flatten().for_each(never_null);
-            for status in statuses_of(operation) {
-                let response: RefOr<Response> = Ref::from_response_name(component_name(status)).into();
-                operation.responses.responses.entry(status.to_string()).or_insert(response);
-            }
-        }
-    }
-}
-
-/// What is optional in a header or query is absent, never null.
-fn never_null(parameter: &mut RefOr<Parameter>) {
-    if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter
-        && let SchemaType::Array(types) = &object.schema_type
-        && let Some(only) = types.iter().find(|one| **one != Type::Null)
-    {
-        object.schema_type = SchemaType::Type(only.clone());
-    }
-}
-
-fn statuses_of(operation: &Operation) -> Vec<u16> {
-    let parameters: Vec<&ParameterIn> = operation
-        .parameters
-        .iter()
-        .flatten()
-        .filter_map(|parameter| match parameter {
-            RefOr::T(parameter) => Some(&parameter.parameter_in),
-            RefOr::Ref(_) => None,
-        })
-        .collect();
-    let mut statuses = vec![408, 500, 503];
-    // The document asks for a key; an operation that says something of its own about security asks for none.
-    if operation.security.is_none() {
-        statuses.extend([401, 403, 429]);
-    }
-    if operation.request_body.is_some() {
-        statuses.extend([400, 413, 415, 422]);
-    }
-    if parameters.iter().any(|place| **place == ParameterIn::Path) {
-        statuses.push(404);
-    }
-    if parameters.iter().any(|place| **place != ParameterIn::Path) {
-        statuses.extend([400, 422]);
-    }
-    statuses
-}
-
-fn titles_by_status() -> BTreeMap<u16, String> {
-    let mut titles = BTreeMap::<u16, String>::new();
-    for row in ROWS {
-        let title = titles.entry(row.status.as_u16()).or_default();
-        if !title.is_empty() {
-            title.push_str(", or ");
-        }
-        title.push_str(row.title);
-    }
-    titles
-}
-
-fn component_name(status: u16) -> String {
-    format!("Problem{status}")
+    let errors = ErrorDocs {
+        schema: "Problem",
+        media: "application/problem+json",
+        titles: ErrorDocs::titles(ROWS.iter().map(|row| (row.status.as_u16(), row.title))),
+        keyed: &[401, 403, 429],
+        body: &[400, 413, 415, 422],
+        path: &[404],
+        query: &[400, 422],
+    };
+    errors.complete(document);
 }

@@ -80,6 +80,8 @@ pub(crate) fn attempt_out(detail: AttemptDetail) -> wire::Attempt {
     wire::Attempt {
         id: attempt.id.to_string(),
         number: attempt.number,
+        url: attempt.url.as_ref().to_owned(),
+        wire: attempt.wire.as_str(),
         started_at: attempt.started_at.to_string(),
         duration_ms: attempt.duration_ms,
         outcome: attempt.outcome.name(),

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use posthouse_engine::{Caller, CreateEndpoint, EndpointDetail, Error, Rotated};
+use posthouse_engine::{Caller, CreateEndpoint, EndpointDetail, Error, NewSecret, Rotate, Rotated};
 use posthouse_types::endpoint::check_timeout_ms;
-use posthouse_types::limits::ATTEMPT_TIMEOUT_MS_DEFAULT;
 use posthouse_types::{
     Capability, Endpoint, EndpointUrl, EventFilter, EventPattern, Headers, Ordering, PayloadFilter,
     ProjectId, RateLimit, RetryPolicy, SecretText, SessionId, Settings, Wire,
@@ -28,10 +27,10 @@ pub(crate) struct SettingsChange {
     events: Option<EventFilter>,
     description: Option<String>,
     wire: Option<Wire>,
-    retry_policy: Option<RetryPolicy>,
+    retry_policy: Option<Option<RetryPolicy>>,
     rate_limit: Option<Option<RateLimit>>,
     ordering: Option<Ordering>,
-    timeout_ms: Option<u32>,
+    timeout_ms: Option<Option<u32>>,
     filter: Option<Option<PayloadFilter>>,
     enabled: Option<bool>,
     metadata: Option<Map<String, Value>>,
@@ -49,10 +48,15 @@ impl SettingsChange {
         set(&mut settings.events, self.events.as_ref());
         set(&mut settings.description, self.description.as_ref());
         set(&mut settings.wire, self.wire.as_ref());
-        set(&mut settings.retry_policy, self.retry_policy.as_ref());
+        // What the format has where nothing is said.
+        if let Some(policy) = &self.retry_policy {
+            settings.retry_policy = policy.clone().unwrap_or_else(|| settings.wire.retry_policy());
+        }
         set(&mut settings.rate_limit, self.rate_limit.as_ref());
         set(&mut settings.ordering, self.ordering.as_ref());
-        set(&mut settings.timeout_ms, self.timeout_ms.as_ref());
+        if let Some(timeout_ms) = self.timeout_ms {
+            settings.timeout_ms = timeout_ms.unwrap_or(settings.wire.timeout_ms());
+        }
         set(&mut settings.filter, self.filter.as_ref());
         set(&mut settings.enabled, self.enabled.as_ref());
         set(&mut settings.metadata, self.metadata.as_ref());
@@ -85,9 +89,9 @@ pub(crate) fn create_endpoint(request: wire::CreateEndpoint) -> Result<CreateEnd
         },
         &mut fields,
     );
-    let mut settings = Settings::for_url(fields.finish_with(url)?);
+    let mut settings = Settings::new(fields.finish_with(url)?, change.wire.unwrap_or(Wire::Standard));
     change.apply(&mut settings);
-    let secret = request.secret.map(SecretText::new);
+    let secret = NewSecret::given_or_made(request.secret.map(SecretText::new));
     Ok(CreateEndpoint { settings, project, session, secret, headers })
 }
 
@@ -116,18 +120,14 @@ fn read_change(request: wire::UpdateEndpoint, fields: &mut Fields) -> SettingsCh
             Some(name) => fields.read(&name, Wire::parse, || "body.wire".to_owned()),
             None => Some(Wire::Standard),
         }),
-        retry_policy: request.retry_policy.and_then(|policy| match policy {
-            Some(policy) => policy_in(&policy, fields),
-            None => Some(RetryPolicy::default()),
-        }),
+        retry_policy: request.retry_policy.map(|policy| policy.and_then(|policy| policy_in(&policy, fields))),
         rate_limit: request.rate_limit.map(|limit| limit.and_then(|limit| rate_limit_in(&limit, fields))),
         ordering: request.ordering.and_then(|ordering| match ordering {
             Some(name) => fields.read(&name, Ordering::parse, || "body.ordering".to_owned()),
             None => Some(Ordering::None),
         }),
-        timeout_ms: request.timeout_ms.and_then(|timeout_ms| match timeout_ms {
-            Some(value) => fields.take(check_timeout_ms(value), || "body.timeout_ms".to_owned()),
-            None => Some(ATTEMPT_TIMEOUT_MS_DEFAULT),
+        timeout_ms: request.timeout_ms.map(|timeout_ms| {
+            timeout_ms.and_then(|value| fields.take(check_timeout_ms(value), || "body.timeout_ms".to_owned()))
         }),
         filter: request.filter.map(|filter| {
             filter
@@ -213,14 +213,17 @@ fn health_out(endpoint: &Endpoint) -> wire::Health {
 pub(crate) fn created_endpoint(
     caller: &Caller,
     detail: EndpointDetail,
-    secret: &SecretText,
+    secret: Option<&SecretText>,
 ) -> wire::CreatedEndpoint {
-    wire::CreatedEndpoint { endpoint: endpoint_out(caller, detail), secret: secret.expose().to_owned() }
+    let secret = secret.map(|secret| secret.expose().to_owned());
+    wire::CreatedEndpoint { endpoint: endpoint_out(caller, detail), secret }
 }
 
-/// The new secret, if one is given, and the overlap.
-pub(crate) fn rotate(request: wire::RotateSecret) -> (Option<SecretText>, Option<Duration>) {
-    (request.secret.map(SecretText::new), request.overlap_seconds.map(Duration::from_secs))
+pub(crate) fn rotate(request: wire::RotateSecret) -> Rotate {
+    Rotate {
+        secret: request.secret.map(SecretText::new),
+        overlap: request.overlap_seconds.map(Duration::from_secs),
+    }
 }
 
 pub(crate) fn rotated(rotated: &Rotated) -> wire::Rotated {

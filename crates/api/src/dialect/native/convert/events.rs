@@ -5,9 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 use posthouse_engine::{AcceptedEvent, Error, ErrorKind, Explained, Publish};
 use posthouse_types::limits::BATCH_EVENTS_MAX;
-use posthouse_types::{
-    Event, EventPattern, EventRef, EventType, ExternalId, OrderingKey, ProjectId, SessionId, Timestamp,
-};
+use posthouse_types::{Event, EventRef, EventType, ExternalId, OrderingKey, ProjectId, SessionId, Timestamp};
 use serde_json::value::RawValue;
 
 use super::super::wire;
@@ -162,17 +160,6 @@ pub(crate) fn type_filter(event_type: Option<&str>) -> Result<Option<EventType>,
     let event_type = fields.read_if(event_type, EventType::parse, || "query.type".to_owned());
     fields.finish()?;
     Ok(event_type)
-}
-
-/// The `types` parameter of a stream; none means all.
-pub(crate) fn patterns(types: Option<&str>) -> Result<Vec<EventPattern>, Error> {
-    let mut fields = Fields::default();
-    let patterns = types.into_iter().flat_map(|types| types.split(','));
-    let patterns = patterns
-        .filter_map(|pattern| fields.read(pattern.trim(), EventPattern::parse, || "query.types".to_owned()))
-        .collect();
-    fields.finish()?;
-    Ok(patterns)
 }
 
 /// An event on a live stream: the same JSON as `GET /events/{id}`.

@@ -4,6 +4,7 @@ mod catalogue;
 mod deliveries;
 mod endpoints;
 mod events;
+mod messages;
 mod retry;
 mod sessions;
 
@@ -15,8 +16,9 @@ pub(super) use endpoints::{
     create_endpoint, created_endpoint, endpoint_out, rotate, rotated, settings_change,
 };
 pub(super) use events::{
-    Place, accepted_out, batch, event_out, explanation, frame, lines, one_event, patterns, type_filter,
+    Place, accepted_out, batch, event_out, explanation, frame, lines, one_event, type_filter,
 };
+pub(super) use messages::{message_detail_out, message_out, post_message};
 pub(super) use sessions::{create_session, project_filter, session_out, update_session};
 
 use posthouse_types::{Page, Timestamp};

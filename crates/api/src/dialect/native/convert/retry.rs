@@ -1,7 +1,10 @@
 //! Retry policies.
 
+use std::time::Duration;
+
 use posthouse_types::RetryPolicy;
 use posthouse_types::retry::{Schedule, Steps};
+use serde_json::Number;
 
 use super::super::wire;
 use crate::http::Fields;
@@ -86,7 +89,14 @@ pub(super) fn policy_out(policy: &RetryPolicy) -> wire::RetryPolicy {
         Schedule::Linear(steps) => stepped("linear", steps),
         Schedule::Constant(steps) => stepped("constant", steps),
         Schedule::Custom(waits) => {
-            wire::RetryPolicy { policy: "custom", delays_seconds: Some(waits.clone()), ..bare }
+            let waits = waits.iter().filter_map(|seconds| plain(*seconds)).collect();
+            wire::RetryPolicy { policy: "custom", delays_seconds: Some(waits), ..bare }
         }
     }
+}
+
+/// Whole seconds without a decimal point, as most people write them.
+fn plain(seconds: f64) -> Option<Number> {
+    let whole = Duration::from_secs_f64(seconds);
+    if whole.subsec_nanos() == 0 { Some(whole.as_secs().into()) } else { Number::from_f64(seconds) }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http_body_util::BodyExt as _;
 use posthouse_types::Capability;
 
@@ -40,7 +41,7 @@ async fn every_kind_has_its_clothes() {
     for kind in every_kind() {
         let name = format!("{kind:?}");
         let name = name.split([' ', '(']).next().unwrap_or_default();
-        let response = render(&Error::new(kind.clone(), "what is wrong"), &Occurrence { path: "/api/v1/x" });
+        let response = render(&Error::new(kind.clone(), "what is wrong"), &Place::at("/api/v1/x"));
         let (head, body) = response.into_parts();
         assert_eq!(head.headers[CONTENT_TYPE], "application/problem+json");
         let mut extra = String::new();

@@ -4,28 +4,37 @@ use axum::Json;
 use axum::extract::State;
 use http::StatusCode;
 use posthouse_engine::{Caller, UpdateEndpoint};
-use posthouse_types::EndpointId;
+use posthouse_types::{EndpointId, Settings};
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, Confidential, Id, JsonBody, OptionalJson, Query, page_request};
+use crate::http::{
+    Answer, Api, Confidential, Id, JsonBody, OptionalJson, Query, RepeatableJson, RepeatableOptionalJson,
+    page_request,
+};
 
 /// Register an endpoint
 ///
 /// The answer holds the signing secret. Needs `manage`.
 #[utoipa::path(
     post, path = "/endpoints", operation_id = "createEndpoint", tag = "Endpoints",
+    params(("Idempotency-Key" = Option<String>, Header, description = "Repeat with the same key and body for the \
+        same answer, for 24 hours.")),
     request_body = wire::CreateEndpoint,
-    responses((status = 201, description = "Registered.", body = wire::CreatedEndpoint))
+    responses(
+        (status = 201, description = "Registered.", body = wire::CreatedEndpoint),
+        (status = 409, description = "The idempotency key was used with another request, or a limit is reached.",
+            body = wire::Problem, content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
     caller: Caller,
-    JsonBody(request): JsonBody<wire::CreateEndpoint>,
+    RepeatableJson(request, repeatable): RepeatableJson<wire::CreateEndpoint>,
 ) -> Answer<(StatusCode, Confidential<wire::CreatedEndpoint>)> {
     let create = convert::create_endpoint(request)?;
-    let (endpoint, secret) = api.engine.create_endpoint(&caller, create).await?;
-    Ok((StatusCode::CREATED, Confidential(convert::created_endpoint(&caller, endpoint, &secret))))
+    let (endpoint, secret) = api.engine.create_endpoint(&caller, create, repeatable).await?;
+    Ok((StatusCode::CREATED, Confidential(convert::created_endpoint(&caller, endpoint, secret.as_ref()))))
 }
 
 /// List endpoints
@@ -82,7 +91,8 @@ pub(crate) async fn update(
     JsonBody(request): JsonBody<wire::UpdateEndpoint>,
 ) -> Answer<Json<wire::Endpoint>> {
     let (change, headers) = convert::settings_change(request)?;
-    let update = UpdateEndpoint { settings: &|settings| change.apply(settings), headers };
+    let settings = |settings: &mut Settings| change.apply(settings);
+    let update = UpdateEndpoint { headers, ..UpdateEndpoint::settings(&settings) };
     let endpoint = api.engine.update_endpoint(&caller, id, update).await?;
     Ok(Json(convert::endpoint_out(&caller, endpoint)))
 }
@@ -127,7 +137,11 @@ pub(crate) async fn secret(
 /// secret of ours and a day. Needs `manage`.
 #[utoipa::path(
     post, path = "/endpoints/{id}/rotate-secret", operation_id = "rotateEndpointSecret", tag = "Endpoints",
-    params(("id" = String, Path, description = "The endpoint's id.")),
+    params(
+        ("id" = String, Path, description = "The endpoint's id."),
+        ("Idempotency-Key" = Option<String>, Header, description = "Repeat with the same key and body for the same \
+            answer, for 24 hours."),
+    ),
     request_body = Option<wire::RotateSecret>,
     responses(
         (status = 200, description = "The secret that signs from now on.", body = wire::Rotated),
@@ -139,10 +153,9 @@ pub(crate) async fn rotate_secret(
     State(api): State<Api>,
     caller: Caller,
     Id(id): Id<EndpointId>,
-    OptionalJson(request): OptionalJson<wire::RotateSecret>,
+    RepeatableOptionalJson(request, repeatable): RepeatableOptionalJson<wire::RotateSecret>,
 ) -> Answer<Confidential<wire::Rotated>> {
-    let (secret, overlap) = convert::rotate(request);
-    let rotated = api.engine.rotate_secret(&caller, id, secret, overlap).await?;
+    let rotated = api.engine.rotate_secret(&caller, id, convert::rotate(request), repeatable).await?;
     Ok(Confidential(convert::rotated(&rotated)))
 }
 

@@ -5,6 +5,7 @@ mod endpoints;
 mod event_types;
 mod events;
 mod keys;
+mod messages;
 mod probes;
 mod projects;
 mod sessions;
@@ -34,6 +35,7 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .routes(routes!(projects::list, projects::create))
         .routes(routes!(sessions::list, sessions::create))
         .routes(routes!(sessions::get, sessions::update, sessions::delete))
+        .routes(routes!(messages::list, messages::post))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::delete))
         .routes(routes!(event_types::list))

@@ -6,15 +6,12 @@ use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::response::Response;
 use http::HeaderMap;
 use http::header::UPGRADE;
-use posthouse_engine::{Caller, Error, ErrorKind};
-use posthouse_types::EventRef;
+use posthouse_engine::Caller;
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, Query, STREAM_MESSAGE_BYTES_MAX};
-use crate::realtime::{Follow, server_sent, web_socket};
-
-const LAST_EVENT_ID: &str = "last-event-id";
+use crate::http::{Answer, Api, Query};
+use crate::realtime::{Follow, handshake, last_event, patterns, server_sent, upgraded};
 
 /// Follow events
 ///
@@ -43,30 +40,11 @@ pub(crate) async fn follow(
     Query(query): Query<wire::StreamQuery>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Answer<Response> {
-    let patterns = convert::patterns(query.types.as_deref())?;
-    let last = last_event(&headers, query.last_event_id.as_deref())?;
-    let slot = api.streams.take(caller.key, api.options.streams_per_key_max)?;
-    let stream = api.engine.stream(&caller, last).await?;
-    let follow = Follow::new(&api, slot, stream, patterns, convert::frame);
+    let patterns = patterns(query.types.as_deref(), "query.types")?;
+    let last = last_event(&headers, query.last_event_id.as_deref(), "query.last_event_id")?;
+    let follow = Follow::open(&api, &caller, last, patterns, convert::frame).await?;
     match upgrade {
-        Ok(upgrade) => {
-            let bounded =
-                upgrade.max_message_size(STREAM_MESSAGE_BYTES_MAX).max_frame_size(STREAM_MESSAGE_BYTES_MAX);
-            Ok(bounded.on_upgrade(|socket| web_socket(socket, follow)))
-        }
-        Err(rejection) if headers.contains_key(UPGRADE) => {
-            let kind = ErrorKind::Malformed { location: "header.upgrade".into() };
-            Err(Error::new(kind, format!("this is no WebSocket handshake: {rejection}")).into())
-        }
-        Err(_) => Ok(server_sent(follow)),
+        Err(_) if !headers.contains_key(UPGRADE) => Ok(server_sent(follow)),
+        upgrade => Ok(upgraded(handshake(upgrade)?, follow)),
     }
-}
-
-fn last_event(headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<EventRef>, Error> {
-    let (text, location) = match headers.get(LAST_EVENT_ID) {
-        Some(header) => (header.to_str().ok().or(Some("")), "header.last-event-id"),
-        None => (parameter, "query.last_event_id"),
-    };
-    let parsed = text.map(str::parse::<EventRef>).transpose();
-    parsed.map_err(|_| Error::field(location, "is not an event id"))
 }

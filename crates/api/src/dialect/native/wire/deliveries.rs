@@ -40,6 +40,10 @@ pub(crate) struct Attempt {
     pub(crate) id: String,
     /// 1 for the first.
     pub(crate) number: u16,
+    /// Where it was sent to.
+    pub(crate) url: String,
+    /// The wire format that it had.
+    pub(crate) wire: &'static str,
     /// When it began.
     #[schema(format = DateTime)]
     pub(crate) started_at: String,

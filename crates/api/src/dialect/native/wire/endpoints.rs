@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 use utoipa::ToSchema;
 
 use super::{PolicyIn, nullable, present};
@@ -28,8 +28,9 @@ pub(crate) struct CreateEndpoint {
     /// Only events of this session.
     #[schema(min_length = 1, max_length = 128)]
     pub(crate) session_id: Option<String>,
-    /// The envelope, headers and signature used: `standard` (Standard Webhooks).
-    #[schema(example = "standard", pattern = "^standard$")]
+    /// The envelope, headers and signature used: `standard` (Standard Webhooks; when absent), `molroo`, `sonzai`,
+    /// `whatsapp` or `casey`.
+    #[schema(example = "standard", pattern = "^(standard|molroo|sonzai|whatsapp|casey)$")]
     pub(crate) wire: Option<String>,
     /// The signing secret (`whsec_…`); made when absent.
     pub(crate) secret: Option<String>,
@@ -76,7 +77,7 @@ pub(crate) struct UpdateEndpoint {
     pub(crate) description: Option<Option<String>>,
     /// The envelope, headers and signature used.
     #[serde(default, deserialize_with = "nullable")]
-    #[schema(value_type = Option<String>, pattern = "^standard$")]
+    #[schema(value_type = Option<String>, pattern = "^(standard|molroo|sonzai|whatsapp|casey)$")]
     pub(crate) wire: Option<Option<String>>,
     /// Replaces all custom headers.
     #[serde(default, deserialize_with = "nullable")]
@@ -129,7 +130,8 @@ pub(crate) struct RetryPolicy {
     pub(crate) cap_seconds: Option<u64>,
     /// The waits, one less than there are attempts: `custom`.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) delays_seconds: Option<Vec<u64>>,
+    #[schema(value_type = Option<Vec<f64>>)]
+    pub(crate) delays_seconds: Option<Vec<Number>>,
     /// Part of a wait by which it may be longer or shorter.
     pub(crate) jitter: f64,
 }
@@ -228,7 +230,7 @@ pub(crate) struct CreatedEndpoint {
     pub(crate) endpoint: Endpoint,
     /// What signs its deliveries.
     #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
-    pub(crate) secret: String,
+    pub(crate) secret: Option<String>,
 }
 
 /// A signing secret.

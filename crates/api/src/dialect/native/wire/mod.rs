@@ -4,12 +4,15 @@ mod catalogue;
 mod deliveries;
 mod endpoints;
 mod events;
+mod messages;
 mod policy;
 mod problem;
 mod sessions;
 
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
+
+use crate::http::{nullable, present};
 
 pub(super) use catalogue::{CreateKey, CreateProject, CreatedKey, EventType, Key, Project, PutEventType};
 pub(super) use deliveries::{Attempt, DeliveriesQuery, Delivery};
@@ -21,6 +24,7 @@ pub(super) use events::{
     Accepted, AcceptedBatch, Event, EventsQuery, Explained, Explanation, PublishBatch, PublishEvent,
     StreamQuery,
 };
+pub(super) use messages::{Message, Poll, PostMessage, Vote};
 pub(super) use policy::{PolicyIn, PolicyMembers};
 pub(super) use problem::{Problem, ProblemMember};
 pub(super) use sessions::{CreateSession, Session, SessionsQuery, UpdateSession};
@@ -56,17 +60,4 @@ pub(super) struct Nothing {}
 pub(super) struct Status {
     /// `ok` or `ready`.
     pub(super) status: &'static str,
-}
-
-/// Reads a member that may be absent and may not be null: for `#[serde(default, deserialize_with)]`.
-fn present<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(reader: D) -> Result<Option<T>, D::Error> {
-    T::deserialize(reader).map(Some)
-}
-
-/// Reads a member whose absence means something else than null.
-#[expect(clippy::option_option, reason = "absent, null and a value are three things in a PATCH")]
-fn nullable<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(
-    reader: D,
-) -> Result<Option<Option<T>>, D::Error> {
-    Option::deserialize(reader).map(Some)
 }

@@ -34,7 +34,7 @@ pub(crate) struct PolicyMembers {
     pub(crate) cap_seconds: Option<u64>,
     /// The waits, one less than there are attempts: `custom`, which needs it.
     #[schema(max_items = 49)]
-    pub(crate) delays_seconds: Option<Vec<u64>>,
+    pub(crate) delays_seconds: Option<Vec<f64>>,
     /// Part of a wait by which it may be longer or shorter. 0.1 when absent.
     #[schema(minimum = 0, maximum = 1)]
     pub(crate) jitter: Option<f64>,

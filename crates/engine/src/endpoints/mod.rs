@@ -1,24 +1,31 @@
-//! Endpoints: registering, changing, secrets, test events.
+//! Endpoints: registering, changing, removing.
+
+mod repeat;
+mod secrets;
+mod select;
+mod test_events;
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use bytes::Bytes;
-use posthouse_sign::standard::{StandardKey, StandardSecret};
-use posthouse_store::{Accept, Acceptance, EndpointRecord, NewDelivery, NewEvent, StoreError};
+use posthouse_store::{EndpointRecord, Remember, StoreError};
 use posthouse_types::endpoint::check_timeout_ms;
-use posthouse_types::limits::{
-    DESCRIPTION_CHARS_MAX, ENDPOINTS_PER_SPACE_MAX, SECRET_OVERLAP_DEFAULT, SECRET_OVERLAP_MAX, SECRETS_MAX,
-};
+use posthouse_types::limits::{DESCRIPTION_CHARS_MAX, ENDPOINTS_PER_SPACE_MAX};
 use posthouse_types::{
-    Capability, DeliveryId, Endpoint, EndpointId, Event, EventId, EventRef, EventType, Headers, Health, Page,
-    PageRequest, ProjectId, SecretText, SessionId, Settings,
+    Capability, Endpoint, EndpointId, Headers, Health, Page, PageRequest, ProjectId, SecretText, SessionId,
+    Settings, Wire,
 };
 
 use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result, within};
+use crate::publish::Repeatable;
 use crate::target::{Secret, Target, open_headers, open_secrets, seal_headers, seal_secrets};
+use crate::wire::Keys;
+
+use repeat::Remembered;
+
+pub use secrets::{NewSecret, Rotate, Rotated};
+pub use select::{EndpointQuery, PutEndpoint};
 
 /// How often a change is tried again when someone else changed the endpoint at the same moment.
 const STALE_RETRIES: usize = 5;
@@ -32,8 +39,8 @@ pub struct CreateEndpoint {
     pub project: Option<ProjectId>,
     /// Only events of this session.
     pub session: Option<SessionId>,
-    /// Its signing secret; made when absent.
-    pub secret: Option<SecretText>,
+    /// Its signing secret.
+    pub secret: NewSecret,
     /// Its custom headers.
     pub headers: Headers,
 }
@@ -44,6 +51,17 @@ pub struct UpdateEndpoint<'a> {
     pub settings: &'a (dyn Fn(&mut Settings) + Send + Sync),
     /// Replaces the custom headers.
     pub headers: Option<Headers>,
+    /// Limits it to a session, or to none.
+    pub session: Option<Option<SessionId>>,
+    /// Takes the place of all secrets, at once.
+    pub secret: Option<NewSecret>,
+}
+
+impl<'a> UpdateEndpoint<'a> {
+    /// A change of settings only.
+    pub fn settings(settings: &'a (dyn Fn(&mut Settings) + Send + Sync)) -> Self {
+        Self { settings, headers: None, session: None, secret: None }
+    }
 }
 
 /// An endpoint with what its owner may see of its secrets.
@@ -55,30 +73,44 @@ pub struct EndpointDetail {
     pub headers: Headers,
 }
 
-/// A new signing secret.
-#[derive(Debug, Clone)]
-pub struct Rotated {
-    /// It signs from now on.
-    pub secret: SecretText,
-    /// Until when the old ones sign beside it.
-    pub overlap: Duration,
-}
-
 impl Engine {
-    /// Registers an endpoint. The answer is the only time a generated secret is volunteered.
+    /// Registers an endpoint. The answer is the only time that a secret which was made is volunteered; `None` when
+    /// it has none. Repeated with the same idempotency key, it answers the same and registers nothing.
     pub async fn create_endpoint(
         self: &Arc<Self>,
         caller: &Caller,
         create: CreateEndpoint,
-    ) -> Result<(EndpointDetail, SecretText)> {
+        repeatable: Option<Repeatable>,
+    ) -> Result<(EndpointDetail, Option<SecretText>)> {
         caller.need(Capability::Manage)?;
+        let repeatable = repeatable.as_ref();
+        let done = self.once(caller, repeatable, || self.register(caller, create, repeatable)).await?;
+        let record = self.visible_endpoint(caller, done.endpoint).await?;
+        Ok((self.detail(record)?, done.secret()))
+    }
+
+    /// Checks and writes a new endpoint.
+    async fn register(
+        self: &Arc<Self>,
+        caller: &Caller,
+        create: CreateEndpoint,
+        repeatable: Option<&Repeatable>,
+    ) -> Result<Remembered> {
         self.check_settings(&create.settings)?;
+        let wire = create.settings.wire;
         let project = self.known_project(caller, create.project).await?;
         if let Some(session) = &create.session {
-            self.known_session(caller, session, project).await?;
+            self.check_session(caller, session, project, wire).await?;
+            let query = EndpointQuery {
+                wire: Some(wire),
+                session: Some(session.clone()),
+                ..EndpointQuery::default()
+            };
+            let count = self.selected(caller, &query).len();
+            within("endpoints of this session", count, wire.per_session_max().unwrap_or(usize::MAX))?;
         }
         within("endpoints", self.registry.count(caller.space), ENDPOINTS_PER_SPACE_MAX)?;
-        let secret = usable_secret(create.secret)?;
+        let secret = create.secret.usable(wire)?;
         let now = self.clock.now();
         let id = EndpointId::from_u128(self.ids.next_at(now));
         let record = EndpointRecord {
@@ -93,21 +125,22 @@ impl Engine {
                 created_at: now,
                 updated_at: now,
             },
-            secrets: seal_secrets(&self.vault, id, &[Secret::new(&secret)]),
+            secrets: seal_secrets(&self.vault, id, &secret.iter().map(Secret::new).collect::<Vec<_>>()),
             headers: seal_headers(&self.vault, id, &create.headers),
             version: 1,
         };
-        let endpoint = record.endpoint.clone();
+        let done = Remembered::new(id, secret.as_ref());
+        let remember = self.remember(caller, repeatable, &done);
         let target = self.open(&record)?;
         self.see_through(async move |engine| {
             let _turn = engine.turn.lock().await;
-            engine.store.insert_endpoint(record).await?;
+            engine.store.insert_endpoint(record, remember).await?;
             engine.registry.put(target);
             engine.changes.mark([id]);
             Ok(())
         })
         .await?;
-        Ok((EndpointDetail { endpoint, headers: create.headers }, secret))
+        Ok(done)
     }
 
     /// One endpoint.
@@ -159,15 +192,39 @@ impl Engine {
         caller.need(Capability::Manage)?;
         let record = self
             .change_endpoint(caller, id, |record| {
-                (update.settings)(&mut record.endpoint.settings);
-                self.check_settings(&record.endpoint.settings)?;
-                if let Some(headers) = &update.headers {
-                    record.headers = seal_headers(&self.vault, id, headers);
-                }
-                Ok(())
+                self.apply(&update, record)?;
+                Ok(None)
             })
             .await?;
         self.detail(record)
+    }
+
+    fn apply(&self, update: &UpdateEndpoint<'_>, record: &mut EndpointRecord) -> Result<()> {
+        let id = record.endpoint.id;
+        let before = record.endpoint.settings.wire;
+        (update.settings)(&mut record.endpoint.settings);
+        self.check_settings(&record.endpoint.settings)?;
+        let wire = record.endpoint.settings.wire;
+        if let Some(headers) = &update.headers {
+            record.headers = seal_headers(&self.vault, id, headers);
+        }
+        if let Some(session) = &update.session {
+            record.endpoint.session.clone_from(session);
+        }
+        if let Some(secret) = &update.secret {
+            let secret = secret.clone().usable(wire)?;
+            let secrets: Vec<Secret> = secret.iter().map(Secret::new).collect();
+            record.secrets = seal_secrets(&self.vault, id, &secrets);
+        } else if wire != before {
+            let secrets = open_secrets(&self.vault, id, &record.secrets).map_err(|_| sealed_away())?;
+            let unsigned = secrets.is_empty() && !wire.may_be_unsigned();
+            if unsigned || Keys::read(wire, &secrets).is_err() {
+                let message =
+                    format!("must stay {}: the endpoint's secret is none of this format's", before.as_str());
+                return Err(Error::field("body.wire", message));
+            }
+        }
+        Ok(())
     }
 
     /// Removes an endpoint. What waited for it is cancelled; its history stays.
@@ -188,101 +245,25 @@ impl Engine {
         .await
     }
 
-    /// The secret that signs now.
-    pub async fn endpoint_secret(&self, caller: &Caller, id: EndpointId) -> Result<SecretText> {
-        caller.need(Capability::Manage)?;
-        let record = self.visible_endpoint(caller, id).await?;
-        let secrets = open_secrets(&self.vault, id, &record.secrets).map_err(|_| sealed_away())?;
-        secrets.first().map(Secret::text).ok_or_else(sealed_away)
-    }
-
-    /// Puts a new secret (given or made) in front. The old ones sign beside it for `overlap` (24 h unless
-    /// said), so that receivers can change over.
-    pub async fn rotate_secret(
-        self: &Arc<Self>,
-        caller: &Caller,
-        id: EndpointId,
-        secret: Option<SecretText>,
-        overlap: Option<Duration>,
-    ) -> Result<Rotated> {
-        caller.need(Capability::Manage)?;
-        let overlap = overlap.unwrap_or(SECRET_OVERLAP_DEFAULT);
-        if overlap > SECRET_OVERLAP_MAX {
-            let max = SECRET_OVERLAP_MAX.as_secs();
-            return Err(Error::field("body.overlap_seconds", format!("must be 0 to {max}")));
-        }
-        let secret = usable_secret(secret)?;
-        let now = self.clock.now();
-        self.change_endpoint(caller, id, |record| {
-            let old = open_secrets(&self.vault, id, &record.secrets).map_err(|_| sealed_away())?;
-            let mut secrets = vec![Secret::new(&secret)];
-            secrets.extend(old.into_iter().map(|mut secret| {
-                let end = now.plus(overlap);
-                secret.expires_at = Some(secret.expires_at.map_or(end, |earlier| earlier.min(end)));
-                secret
-            }));
-            secrets.retain(|secret| secret.expires_at.is_none_or(|end| end > now));
-            secrets.truncate(SECRETS_MAX);
-            record.secrets = seal_secrets(&self.vault, id, &secrets);
-            Ok(())
-        })
-        .await?;
-        Ok(Rotated { secret, overlap })
-    }
-
-    /// Sends a test event to one endpoint alone, whatever its filters.
-    pub async fn test_endpoint(&self, caller: &Caller, id: EndpointId) -> Result<(EventRef, DeliveryId)> {
-        caller.need(Capability::Manage)?;
-        let record = self.visible_endpoint(caller, id).await?;
-        if !record.endpoint.settings.enabled {
-            return Err(Error::new(
-                ErrorKind::Conflict { location: None },
-                format!("endpoint {id} is disabled: enable it first"),
-            ));
-        }
-        let now = self.clock.now();
-        let event = Event {
-            id: EventId::from_u128(self.ids.next_at(now)),
-            external_id: None,
-            space: caller.space,
-            project: record.endpoint.project,
-            session: record.endpoint.session,
-            event_type: EventType::parse("endpoint.test").expect("a constant event type"),
-            payload: Bytes::from(format!(
-                r#"{{"type":"endpoint.test","endpoint_id":"{id}","timestamp":"{now}"}}"#
-            )),
-            ordering_key: None,
-            occurred_at: None,
-            created_at: now,
-        };
-        let reference = event.public_id();
-        let delivery = DeliveryId::from_u128(self.ids.next_at(now));
-        let deliveries = vec![NewDelivery { id: delivery, endpoint: id, order_key: None }];
-        let events = vec![NewEvent { event: event.into(), deliveries }];
-        match self.store.accept(Accept { space: caller.space, events, idempotency: None }).await? {
-            Acceptance::New => Ok((reference, delivery)),
-            other => Err(Error::new(ErrorKind::Internal, format!("a fresh event was answered {other:?}"))),
-        }
-    }
-
-    /// Reads, changes and writes an endpoint; again from the start when someone else was quicker.
+    /// Reads, changes and writes an endpoint, with what is to be remembered of it; again from the start when someone
+    /// else was quicker.
     async fn change_endpoint(
         self: &Arc<Self>,
         caller: &Caller,
         id: EndpointId,
-        change: impl Fn(&mut EndpointRecord) -> Result<()> + Send + Sync,
+        change: impl Fn(&mut EndpointRecord) -> Result<Option<Remember>> + Send + Sync,
     ) -> Result<EndpointRecord> {
         for _ in 0..STALE_RETRIES {
             let mut record = self.visible_endpoint(caller, id).await?;
             let was_enabled = record.endpoint.settings.enabled;
-            change(&mut record)?;
+            let remember = change(&mut record)?;
             record.endpoint.updated_at = self.clock.now();
             let revived = !was_enabled && record.endpoint.settings.enabled;
             if revived {
                 record.endpoint.disabled_reason = None;
                 record.endpoint.health = Health::default();
             }
-            if let Some(updated) = self.write_endpoint(record, revived).await? {
+            if let Some(updated) = self.write_endpoint(record, revived, remember).await? {
                 return Ok(updated);
             }
         }
@@ -294,13 +275,14 @@ impl Engine {
         self: &Arc<Self>,
         record: EndpointRecord,
         revived: bool,
+        remember: Option<Remember>,
     ) -> Result<Option<EndpointRecord>> {
         let id = record.endpoint.id;
         // Before the store has it: what can not be sent to must not be kept.
         let target = self.open(&record)?;
         self.see_through(async move |engine| {
             let _turn = engine.turn.lock().await;
-            let updated = match engine.store.update_endpoint(record, revived).await {
+            let updated = match engine.store.update_endpoint(record, revived, remember).await {
                 Err(StoreError::Stale) => return Ok(None),
                 updated => updated?.ok_or_else(|| Error::not_found("endpoint", id))?,
             };
@@ -333,7 +315,8 @@ impl Engine {
 
     fn check_settings(&self, settings: &Settings) -> Result<()> {
         let local = self.options.http_to_loopback && settings.url.is_loopback();
-        if self.options.https_only && !settings.url.is_https() && !local {
+        let https_only = self.options.https_only || settings.wire.needs_https();
+        if https_only && !settings.url.is_https() && !local {
             return Err(Error::field("body.url", "must begin with https://"));
         }
         if settings.description.chars().count() > DESCRIPTION_CHARS_MAX {
@@ -346,7 +329,13 @@ impl Engine {
         crate::sessions::check_metadata(&settings.metadata)
     }
 
-    async fn known_session(&self, caller: &Caller, id: &SessionId, project: Option<ProjectId>) -> Result<()> {
+    async fn check_session(
+        &self,
+        caller: &Caller,
+        id: &SessionId,
+        project: Option<ProjectId>,
+        wire: Wire,
+    ) -> Result<()> {
         let session = self.store.session(caller.space, id).await?;
         match session.filter(|session| caller.sees(session.project)) {
             Some(session) if project.is_some() && session.project.is_some() && session.project != project => {
@@ -356,20 +345,10 @@ impl Engine {
                 ))
             }
             Some(_) => Ok(()),
+            None if wire.takes_unknown_sessions() => Ok(()),
             None => Err(Error::field("body.session_id", format!("there is no session {id}"))),
         }
     }
-}
-
-/// The secret given, checked, or a fresh one: 32 random bytes.
-fn usable_secret(given: Option<SecretText>) -> Result<SecretText> {
-    let key = match given {
-        Some(given) => {
-            StandardKey::parse(given.expose()).map_err(|error| Error::field("body.secret", error))?
-        }
-        None => StandardKey::Symmetric(StandardSecret::generate(rand::random())),
-    };
-    Ok(SecretText::new(key.to_text().as_str().to_owned()))
 }
 
 fn sealed_away() -> Error {

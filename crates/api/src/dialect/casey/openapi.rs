@@ -1,0 +1,49 @@
+//! The OpenAPI document around the routes.
+
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{OpenApi, Server};
+
+use super::MOUNT;
+use super::error::TITLES;
+use super::wire;
+use crate::http::ErrorDocs;
+
+const DESCRIPTION: &str = "tellcasey's webhook endpoints: what happens in conversations, pushed to your URLs.\n\n\
+    Authenticate with `Authorization: Bearer <key>`. Deliveries are signed as Standard Webhooks say.";
+
+#[derive(utoipa::OpenApi)]
+#[openapi(
+    components(schemas(wire::Error, wire::ErrorBody)),
+    security(("apiKeyAuth" = [])),
+    tags((name = "Webhooks", description = "Where conversation events are delivered to."))
+)]
+struct Frame;
+
+/// The document without its paths.
+pub(super) fn frame() -> OpenApi {
+    let mut document = <Frame as utoipa::OpenApi>::openapi();
+    "Posthouse: tellcasey".clone_into(&mut document.info.title);
+    document.info.description = Some(DESCRIPTION.to_owned());
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    document.servers = Some(vec![Server::new(MOUNT)]);
+    let components = document.components.get_or_insert_default();
+    let mut key = Http::new(HttpAuthScheme::Bearer);
+    key.description =
+        Some("Backend API key for server-to-server calls: `sk_live_…` or `sk_test_…`.".to_owned());
+    components.add_security_scheme("apiKeyAuth", SecurityScheme::Http(key));
+    document
+}
+
+/// Adds the errors.
+pub(super) fn complete(document: &mut OpenApi) {
+    let errors = ErrorDocs {
+        schema: "Error",
+        media: "application/json",
+        titles: ErrorDocs::titles(TITLES),
+        keyed: &[401, 403, 429],
+        body: &[400, 413, 415],
+        path: &[404],
+        query: &[400],
+    };
+    errors.complete(document);
+}

@@ -1,0 +1,97 @@
+//! What every OpenAPI document says of errors: those that each call of a kind may answer, which nobody has to
+//! remember at the call.
+
+use std::collections::BTreeMap;
+
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
+use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+
+/// A dialect's errors as its document shows them.
+pub(crate) struct ErrorDocs {
+    /// The schema of an error's body, among the document's components.
+    pub(crate) schema: &'static str,
+    /// The media type of an error's body.
+    pub(crate) media: &'static str,
+    /// Statuses and what they mean, in a few words.
+    pub(crate) titles: BTreeMap<u16, String>,
+    /// Answered by calls that ask for a key.
+    pub(crate) keyed: &'static [u16],
+    /// Answered by calls that take a body.
+    pub(crate) body: &'static [u16],
+    /// Answered by calls with something in their path.
+    pub(crate) path: &'static [u16],
+    /// Answered by calls with parameters elsewhere.
+    pub(crate) query: &'static [u16],
+}
+
+/// Answered by every call.
+const ALWAYS: [u16; 3] = [408, 500, 503];
+
+impl ErrorDocs {
+    /// Joins the titles of the kinds that share a status.
+    pub(crate) fn titles(rows: impl IntoIterator<Item = (u16, &'static str)>) -> BTreeMap<u16, String> {
+        let mut titles = BTreeMap::<u16, String>::new();
+        for (status, text) in rows {
+            let title = titles.entry(status).or_default();
+            if !title.is_empty() {
+                title.push_str(", or ");
+            }
+            title.push_str(text);
+        }
+        titles
+    }
+
+    /// Adds the errors to the document's components, and to each operation those that calls of its kind may answer.
+    pub(crate) fn complete(&self, document: &mut OpenApi) {
+        let components = document.components.get_or_insert_default();
+        for (status, title) in &self.titles {
+            let body = Content::new(Some(Ref::from_schema_name(self.schema)));
+            let response = ResponseBuilder::new().description(title).content(self.media, body);
+            components.responses.insert(self.component(*status), RefOr::T(response.build()));
+        }
+        for item in document.paths.paths.values_mut() {
+            let operations =
+                [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
+            for operation in operations.into_iter().flatten() {
+                operation.parameters.iter_mut().flatten().for_each(never_null);
+                for status in self.statuses_of(operation) {
+                    let response: RefOr<Response> = Ref::from_response_name(self.component(status)).into();
+                    operation.responses.responses.entry(status.to_string()).or_insert(response);
+                }
+            }
+        }
+    }
+
+    fn statuses_of(&self, operation: &Operation) -> Vec<u16> {
+        let parameters = operation.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter.parameter_in.clone()),
+            RefOr::Ref(_) => None,
+        });
+        let (in_path, elsewhere): (Vec<_>, Vec<_>) =
+            parameters.partition(|place| *place == ParameterIn::Path);
+        // The document asks for a key; an operation that says something of its own about security asks for none.
+        let sets = [
+            (true, &ALWAYS[..]),
+            (operation.security.is_none(), self.keyed),
+            (operation.request_body.is_some(), self.body),
+            (!in_path.is_empty(), self.path),
+            (!elsewhere.is_empty(), self.query),
+        ];
+        sets.into_iter().filter(|(holds, _)| *holds).flat_map(|(_, statuses)| statuses).copied().collect()
+    }
+
+    fn component(&self, status: u16) -> String {
+        format!("{}{status}", self.schema)
+    }
+}
+
+/// What is optional in a header or query is absent, never null.
+fn never_null(parameter: &mut RefOr<Parameter>) {
+    if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter
+        && let SchemaType::Array(types) = &object.schema_type
+        && let Some(only) = types.iter().find(|one| **one != Type::Null)
+    {
+        object.schema_type = SchemaType::Type(only.clone());
+    }
+}
