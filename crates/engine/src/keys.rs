@@ -20,7 +20,7 @@ use posthouse_types::limits::KEYS_PER_SPACE_MAX;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result, within};
 use crate::login::Login;
-use crate::wire::organization_id;
+use crate::wire::ORGANIZATION_PREFIX;
 use crate::{Engine, IdSource};
 
 /// How long a key is believed without asking the store again: another process may have removed it.
@@ -193,16 +193,20 @@ impl Engine {
         })
     }
 
-    /// The tenant that a login calls so: by name, or by id with either prefix. Tenants stay, so those known are
-    /// never asked for again.
+    /// The tenant that a login calls so. What looks like an id is one: a tenant that was named after another's id
+    /// is not that other. Tenants stay, so those known are never asked for again.
     async fn tenant_of(&self, organization: &str) -> Result<Option<TenantId>> {
         if let Some(tenant) = self.tenants.read().get(organization) {
             return Ok(Some(*tenant));
         }
-        let found = self.store.tenants().await?.into_iter().find(|tenant| {
-            let (id, name) = (tenant.id.to_string(), tenant.name.as_str());
-            name == organization || id == organization || organization_id(tenant.id) == organization
-        });
+        let id =
+            organization.strip_prefix(ORGANIZATION_PREFIX).map(|rest| format!("{}{rest}", TenantId::PREFIX));
+        let id: Option<TenantId> = id.as_deref().unwrap_or(organization).parse().ok();
+        let is_meant = |tenant: &Tenant| match id {
+            Some(id) => tenant.id == id,
+            None => tenant.name.as_str() == organization,
+        };
+        let found = self.store.tenants().await?.into_iter().find(is_meant);
         Ok(found.map(|tenant| {
             self.tenants.write().insert(organization.to_owned(), tenant.id);
             tenant.id

@@ -19,6 +19,7 @@ mod registry;
 mod schema;
 pub mod service;
 mod sessions;
+mod signing;
 mod stream;
 mod target;
 mod tickets;

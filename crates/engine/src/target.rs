@@ -6,11 +6,11 @@ use std::time::Duration;
 use http::header::{HeaderName, HeaderValue};
 use posthouse_egress::SendRequest;
 use posthouse_store::{EndpointRecord, Sealed};
-use posthouse_types::{Endpoint, EndpointId, Headers, SecretText, Timestamp};
+use posthouse_types::{Endpoint, EndpointId, Headers};
 use serde::{Deserialize, Serialize};
 
+use crate::signing::{Keys, Secret};
 use crate::vault::{DoesNotOpen, Vault};
-use crate::wire::Keys;
 
 /// An endpoint with everything a delivery needs.
 pub(crate) struct Target {
@@ -23,36 +23,6 @@ pub(crate) struct Target {
     pub(crate) own_headers: Headers,
     pub(crate) timeout: Duration,
     pub(crate) keys: Keys,
-}
-
-/// A signing secret as it is sealed.
-#[derive(Serialize, Deserialize, Clone)]
-pub(crate) struct Secret {
-    text: String,
-    /// Replaced by a newer one; signs beside it until then.
-    pub(crate) expires_at: Option<Timestamp>,
-}
-
-impl Secret {
-    pub(crate) fn new(text: &SecretText) -> Self {
-        Self { text: text.expose().to_owned(), expires_at: None }
-    }
-
-    /// The same, ending at `end` or earlier.
-    pub(crate) fn until(mut self, end: Timestamp) -> Self {
-        self.expires_at = Some(self.expires_at.map_or(end, |earlier| earlier.min(end)));
-        self
-    }
-
-    pub(crate) fn text(&self) -> SecretText {
-        SecretText::new(self.text.clone())
-    }
-}
-
-impl Drop for Secret {
-    fn drop(&mut self) {
-        zeroize::Zeroize::zeroize(&mut self.text);
-    }
 }
 
 impl Target {

@@ -1,6 +1,7 @@
 //! Configuration: one TOML file; every key is also an environment variable (`POSTHOUSE_` and the key in upper
 //! case), the common ones flags too. Flags win over the environment, the environment over the file.
 
+mod hosts;
 mod logins;
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,8 +21,10 @@ use serde::{Deserialize, Deserializer};
 const ENV_PREFIX: &str = "POSTHOUSE_";
 
 /// Every key, and what it is for: what `config check` prints and `docs/configuration.md` lists.
-pub(crate) const KEYS: [(&str, &str); 28] = [
+pub(crate) const KEYS: [(&str, &str); 30] = [
     ("listen", "address and port to serve on; port 0 takes a free one"),
+    ("public_url", "where callers reach the server, for links in answers; else the Host header says"),
+    ("hosts", "host names that one dialect has to itself, as host=dialect"),
     ("data", "directory of the embedded store"),
     ("master_key", "32 bytes (hexadecimal or base64) that secrets are encrypted with"),
     ("master_key_file", "file that holds the master key; made in the data directory when neither is set"),
@@ -62,6 +65,8 @@ pub(crate) const KEYS: [(&str, &str); 28] = [
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
+    pub(crate) public_url: Option<String>,
+    pub(crate) hosts: Vec<String>,
     pub(crate) data: PathBuf,
     #[serde(deserialize_with = "secret")]
     pub(crate) master_key: Option<SecretText>,
@@ -109,6 +114,8 @@ impl Default for Config {
         let count = |n: usize| u32::try_from(n).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
+            public_url: None,
+            hosts: Vec::new(),
             data: PathBuf::from("posthouse-data"),
             master_key: None,
             master_key_file: None,
@@ -148,7 +155,7 @@ pub(crate) enum ConfigurationError {
     #[error("{0} can not be read")]
     CaFile(PathBuf, #[source] std::io::Error),
     #[error("{key}: {reason}")]
-    Login { key: &'static str, reason: String },
+    Value { key: &'static str, reason: String },
 }
 
 /// Where a value comes from.
@@ -226,6 +233,7 @@ fn variables(known: HashMap<String, String>) -> Environment {
         .source(Some(known))
         .try_parsing(true)
         .list_separator(",")
+        .with_list_parse_key("hosts")
         .with_list_parse_key("allow_targets")
         .with_list_parse_key("deny_targets")
 }

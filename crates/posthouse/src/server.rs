@@ -41,6 +41,7 @@ impl Server {
         more: impl FnOnce(&Arc<Engine>) -> Router,
     ) -> Result<Self, Error> {
         // Before the store is touched: what is wrong with the configuration stops the start.
+        let (public_url, hosts) = (config.public_url()?, config.hosts()?);
         let logins = logins(config)?;
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(StoreOptions::new(&config.data, Role::Server))?);
@@ -61,7 +62,7 @@ impl Server {
         let (stop, stopped) = watch::channel(false);
         let api = posthouse_api::router(
             Arc::clone(&engine),
-            ApiOptions { request_timeout, ..ApiOptions::default() },
+            ApiOptions { request_timeout, public_url, hosts, ..ApiOptions::default() },
             stopped.clone(),
         );
         let router = more(&engine).merge(api);

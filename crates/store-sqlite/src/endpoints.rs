@@ -128,6 +128,7 @@ pub(crate) fn update(
         return Err(Fault::Refused(StoreError::Stale));
     }
     stored.version += 1;
+    stored.endpoint.session.clone_from(&record.endpoint.session);
     stored.endpoint.settings = record.endpoint.settings.clone();
     stored.endpoint.disabled_reason = record.endpoint.disabled_reason;
     stored.endpoint.updated_at = record.endpoint.updated_at;
@@ -139,7 +140,7 @@ pub(crate) fn update(
     work.connection
         .prepare_cached(
             "UPDATE endpoints SET settings = ?2, enabled = ?3, disabled_reason = ?4, health = ?5, secrets = ?6,
-                                  headers = ?7, version = ?8, updated_at = ?9
+                                  headers = ?7, version = ?8, updated_at = ?9, session = ?10
              WHERE id = ?1",
         )?
         .execute((
@@ -152,6 +153,7 @@ pub(crate) fn update(
             &stored.headers.0,
             stored.version,
             stored.endpoint.updated_at.as_millis(),
+            stored.endpoint.session.as_ref().map(SessionId::as_str),
         ))?;
     remembered::write(work, number, remember)?;
     // It may have been off: what waited for it is due, although no delivery changed.

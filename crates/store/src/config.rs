@@ -86,8 +86,8 @@ pub trait Config: Send + Sync {
     /// out, and logged.
     async fn all_endpoints(&self) -> Result<Vec<EndpointRecord>>;
 
-    /// Replaces settings, `disabled_reason`, `updated_at`, headers and secrets of an endpoint (health stays as
-    /// stored, unless `reset_health`). [`crate::StoreError::Stale`] unless its version is still
+    /// Replaces session, settings, `disabled_reason`, `updated_at`, headers and secrets of an endpoint (health stays
+    /// as stored, unless `reset_health`). [`crate::StoreError::Stale`] unless its version is still
     /// `endpoint.version`, which goes up by one. The answer is the new record; `None` when there is none.
     /// Deliveries that waited because it was off become due. The answer to remember is written in the same
     /// commit, or the change refused, as by [`Config::insert_endpoint`]; its key is looked at first. Where there

@@ -19,8 +19,8 @@ use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result, within};
 use crate::publish::Repeatable;
-use crate::target::{Secret, Target, open_headers, open_secrets, seal_headers, seal_secrets};
-use crate::wire::Keys;
+use crate::signing::{Keys, Secret};
+use crate::target::{Target, open_headers, open_secrets, seal_headers, seal_secrets};
 
 use repeat::Remembered;
 

@@ -13,8 +13,8 @@ use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::publish::Repeatable;
-use crate::target::{Secret, open_secrets, seal_secrets};
-use crate::wire::{check_secret, make_secret};
+use crate::signing::{Secret, check_secret, make_secret};
+use crate::target::{open_secrets, seal_secrets};
 
 /// The secret of a new or changed endpoint.
 #[derive(Debug, Clone)]

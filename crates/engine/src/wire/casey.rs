@@ -10,7 +10,7 @@ use posthouse_types::{Event, EventId, Timestamp};
 
 use super::ascii;
 use super::envelope::Envelope;
-use super::keys::Ring;
+use crate::signing::Ring;
 
 /// Name by Standard Webhooks, name by Svix.
 const ID: [HeaderName; 2] = [HeaderName::from_static("webhook-id"), HeaderName::from_static("svix-id")];

@@ -6,7 +6,6 @@
 
 mod casey;
 mod envelope;
-mod keys;
 mod molroo;
 mod sonzai;
 mod standard;
@@ -17,10 +16,11 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 use posthouse_egress::SendRequest;
 use posthouse_types::{Event, Timestamp, Wire};
 
+use crate::signing::Keys;
 use crate::target::Target;
 
 pub use casey::message_id;
-pub(crate) use keys::{Keys, check_secret, make_secret};
+pub(crate) use whatsapp::ORGANIZATION_PREFIX;
 pub use whatsapp::organization_id;
 
 const OUR_USER_AGENT: HeaderValue =

@@ -9,7 +9,7 @@ use posthouse_types::{Event, SessionId, Timestamp};
 
 use super::ascii;
 use super::envelope::Envelope;
-use super::keys::Ring;
+use crate::signing::Ring;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("x-molroo-signature");
 

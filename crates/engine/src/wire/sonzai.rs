@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::ascii;
 use super::envelope::Envelope;
-use super::keys::Ring;
+use crate::signing::Ring;
 
 const SIGNATURE: HeaderName = HeaderName::from_static("sonzai-signature");
 

@@ -7,7 +7,7 @@ use posthouse_sign::standard::{StandardKey, signature_header};
 use posthouse_types::{Event, Timestamp};
 
 use super::ascii;
-use super::keys::Ring;
+use crate::signing::Ring;
 
 const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
 const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");

@@ -10,7 +10,7 @@ use posthouse_types::{Event, SessionId, TenantId, Timestamp};
 
 use super::ascii;
 use super::envelope::Envelope;
-use super::keys::Ring;
+use crate::signing::Ring;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-webhook-request-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("x-webhook-timestamp");
@@ -19,9 +19,12 @@ const HMAC_ALGORITHM: HeaderName = HeaderName::from_static("x-webhook-hmac-algor
 
 const SCHEMA: &str = "v1";
 
+/// What WhatsApp Gateway writes before the ULID of an organization.
+pub(crate) const ORGANIZATION_PREFIX: &str = "org_";
+
 /// A tenant's id as WhatsApp Gateway writes it: `org_` and a ULID.
 pub fn organization_id(tenant: TenantId) -> String {
-    tenant.to_string().replacen(TenantId::PREFIX, "org_", 1)
+    tenant.to_string().replacen(TenantId::PREFIX, ORGANIZATION_PREFIX, 1)
 }
 
 pub(super) fn body(event: &Event) -> Bytes {

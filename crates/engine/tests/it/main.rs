@@ -8,4 +8,5 @@ mod housekeeping;
 mod keys;
 mod matching;
 mod order;
+mod wires;
 mod world;

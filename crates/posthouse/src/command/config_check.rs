@@ -10,6 +10,8 @@ use crate::output::Format;
 pub(super) fn run(loaded: &Loaded, format: Format) -> Result<(), Error> {
     loaded.config.egress()?;
     loaded.config.logins()?;
+    loaded.config.public_url()?;
+    loaded.config.hosts()?;
     let rows = KEYS.map(|(key, what)| {
         let (value, origin) = &loaded.values[key];
         (key, value.clone(), *origin, what)

@@ -236,6 +236,19 @@ Try
   # watch events as they happen
   curl -sSN $POSTHOUSE_URL/api/v1/stream -H \"Authorization: Bearer $POSTHOUSE_API_KEY\"
 
+  # the same engine through four published APIs: Molroo, Sonzai, WhatsApp Gateway, tellcasey
+  curl -sS $POSTHOUSE_URL/api/v1/sessions -H \"Authorization: Bearer $POSTHOUSE_API_KEY\" \\
+    -H 'Content-Type: application/json' -d '{{\"id\":\"s1\"}}'
+  curl -sS $POSTHOUSE_URL/molroo/v1/webhook/s1 -H \"Authorization: Bearer $POSTHOUSE_API_KEY\" \\
+    -H 'Content-Type: application/json' \\
+    -d '{{\"url\":\"http://127.0.0.1:9000/molroo\",\"secret\":\"whsec_demo_molroo\",\"events\":[\"stage_transition\"]}}'
+  curl -sS -X PUT $POSTHOUSE_URL/sonzai/api/v1/webhooks/session.end -H \"Authorization: Bearer $POSTHOUSE_API_KEY\" \\
+    -H 'Content-Type: application/json' -d '{{\"webhook_url\":\"http://127.0.0.1:9000/sonzai\"}}'
+  curl -sS $POSTHOUSE_URL/whatsapp/api/v1/webhooks -H \"Authorization: Bearer $POSTHOUSE_API_KEY\" \\
+    -H 'Content-Type: application/json' -d '{{\"url\":\"http://127.0.0.1:9000/wa\",\"events\":[\"poll.vote\"]}}'
+  curl -sS $POSTHOUSE_URL/casey/v1/backend/webhooks -H \"Authorization: Bearer $POSTHOUSE_API_KEY\" \\
+    -H 'Content-Type: application/json' -d '{{\"url\":\"http://127.0.0.1:9000/casey\"}}'
+
 Serving until you press Ctrl-C."
     )
 }

@@ -87,7 +87,7 @@ fn roles(text: &str) -> Result<BTreeMap<String, Capabilities>, String> {
 }
 
 fn wrong(key: &'static str, reason: impl Into<String>) -> ConfigurationError {
-    ConfigurationError::Login { key, reason: reason.into() }
+    ConfigurationError::Value { key, reason: reason.into() }
 }
 
 #[cfg(test)]

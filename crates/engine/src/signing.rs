@@ -1,5 +1,5 @@
-//! Signing keys, read from an endpoint's secrets in the way of its format. The readings differ: a `whsec_` is
-//! part of the key, a prefix to be cut, or the mark of base64. So each format has its own key type, and nothing
+//! Signing secrets, and the keys read from them in the way of an endpoint's format. The readings differ: a `whsec_`
+//! is part of the key, a prefix to be cut, or the mark of base64. So each format has its own key type, and nothing
 //! turns one into another.
 
 use posthouse_sign::molroo::MolrooKey;
@@ -8,8 +8,37 @@ use posthouse_sign::standard::{StandardKey, StandardSecret};
 use posthouse_sign::whatsapp::WhatsappKey;
 use posthouse_sign::{molroo, sonzai, whatsapp};
 use posthouse_types::{Invalid, SecretText, Timestamp, Wire};
+use serde::{Deserialize, Serialize};
 
-use crate::target::Secret;
+/// A signing secret as it is sealed.
+#[derive(Serialize, Deserialize, Clone)]
+pub(crate) struct Secret {
+    text: String,
+    /// Replaced by a newer one; signs beside it until then.
+    pub(crate) expires_at: Option<Timestamp>,
+}
+
+impl Secret {
+    pub(crate) fn new(text: &SecretText) -> Self {
+        Self { text: text.expose().to_owned(), expires_at: None }
+    }
+
+    /// The same, ending at `end` or earlier.
+    pub(crate) fn until(mut self, end: Timestamp) -> Self {
+        self.expires_at = Some(self.expires_at.map_or(end, |earlier| earlier.min(end)));
+        self
+    }
+
+    pub(crate) fn text(&self) -> SecretText {
+        SecretText::new(self.text.clone())
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        zeroize::Zeroize::zeroize(&mut self.text);
+    }
+}
 
 /// The keys of an endpoint, newest first, each with its end.
 pub(crate) struct Ring<K>(Vec<(K, Option<Timestamp>)>);
@@ -21,7 +50,7 @@ impl<K> Ring<K> {
     }
 
     /// Those that sign at this moment.
-    pub(super) fn at(&self, now: Timestamp) -> Vec<&K> {
+    pub(crate) fn at(&self, now: Timestamp) -> Vec<&K> {
         let valid = |expires_at: &Option<Timestamp>| expires_at.is_none_or(|expires_at| expires_at > now);
         self.0.iter().filter(|(_, expires_at)| valid(expires_at)).map(|(key, _)| key).collect()
     }
