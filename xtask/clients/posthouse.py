@@ -34,12 +34,28 @@ def check(what, holds):
     print(f"     ok: {what}", flush=True)
 
 
-class Server:
-    """A posthouse on a temporary folder, with one tenant and a key that may do everything."""
+class Answer:
+    """What came back, whatever the status."""
 
-    def __init__(self, deliver=True):
+    def __init__(self, status, headers, body):
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+    def json(self):
+        return json.loads(self.body) if self.body else None
+
+
+class Server:
+    """A posthouse on a temporary folder, with one tenant and a key that may do everything.
+
+    `environment` is set beside ours, for settings that only some checks need.
+    """
+
+    def __init__(self, deliver=True, environment=None):
         self._binary = os.environ["POSTHOUSE_BIN"]
         self._deliver = deliver
+        self._environment = environment or {}
         self.scratch = Path(tempfile.mkdtemp(prefix="posthouse-clients-"))
         self._data = self.scratch / "data"
         self._log = self.scratch / "log"
@@ -49,7 +65,7 @@ class Server:
 
     def __enter__(self):
         try:
-            self.key = self._create_key()
+            self.key = self.create_key()
             self.base = f"http://{self._start()}"
         except BaseException:
             self._stop(show_log=True)
@@ -59,22 +75,34 @@ class Server:
     def __exit__(self, kind, _value, _trace):
         self._stop(show_log=kind is not None)
 
-    def request(self, method, path, body=None, headers=None):
-        """Sends JSON (bytes go as they are); returns the parsed answer and insists on a 2xx."""
+    def send(self, method, path, body=None, headers=None, token=None):
+        """Sends JSON (bytes go as they are) with our key or another token; returns what came back.
+
+        With headers that say who calls (`Authorization`, `X-API-Key`), those do.
+        """
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         request = urllib.request.Request(self.base + path, data=data, method=method)
-        request.add_header("Authorization", f"Bearer {self.key}")
+        given = headers or {}
+        if not {name.lower() for name in given} & {"authorization", "x-api-key"}:
+            request.add_header("Authorization", f"Bearer {self.key if token is None else token}")
         if data is not None:
             request.add_header("Content-Type", "application/json")
-        for name, value in (headers or {}).items():
+        for name, value in given.items():
             request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=REQUEST_SECONDS_MAX) as response:
-                answer = response.read()
+                return Answer(response.status, response.headers, response.read())
         except urllib.error.HTTPError as error:
-            text = error.read().decode(errors="replace")
-            raise Failed(f"{method} {path} answered {error.code}: {text}") from None
-        return json.loads(answer) if answer else None
+            with error:
+                return Answer(error.code, error.headers, error.read())
+
+    def request(self, method, path, body=None, headers=None, token=None):
+        """The same; returns the parsed answer and insists on a 2xx."""
+        answer = self.send(method, path, body, headers, token)
+        if not 200 <= answer.status < 300:
+            text = answer.body.decode(errors="replace")
+            raise Failed(f"{method} {path} answered {answer.status}: {text}")
+        return answer.json()
 
     def create_endpoint(self, url):
         return self.request("POST", "/api/v1/endpoints", {"url": url})
@@ -84,8 +112,9 @@ class Server:
         body = b'{"type":' + json.dumps(event_type).encode() + b',"payload":' + payload + b"}"
         return self.request("POST", "/api/v1/events", body)
 
-    def _create_key(self):
-        command = [self._binary, "keys", "create", "--data", self._data, "--tenant", "acme"]
+    def create_key(self, tenant="acme"):
+        """A key of a tenant, which is made when it is not there. Also while the server runs."""
+        command = [self._binary, "keys", "create", "--data", self._data, "--tenant", tenant]
         command += ["--environment", "live", "--capabilities", "all", "--output", "json"]
         with open(self._log, "ab") as log:
             done = subprocess.run(command, stdout=subprocess.PIPE, stderr=log, timeout=READY_SECONDS_MAX)
@@ -96,7 +125,7 @@ class Server:
     def _start(self):
         command = [self._binary, "serve", "--data", self._data]
         command += ["--listen", "127.0.0.1:0", "--log", "warn"]
-        environment = dict(os.environ)
+        environment = {**os.environ, **self._environment}
         if self._deliver:
             command.append("--allow-private-targets")
         else:

@@ -1,8 +1,8 @@
 //! The `clients` step: published libraries, unmodified and pinned, against the running binary.
 //!
 //! Every `verify_*.py` and `verify_*.mjs` in xtask/clients is one check: it takes the binary from POSTHOUSE_BIN,
-//! starts its own server on a temporary folder and fails by its exit code. The libraries are installed under
-//! target/xtask/clients and installed again only when the pins change.
+//! starts its own server on a temporary folder and fails by its exit code; 77 says that it can not run here, and its
+//! output why. The libraries are installed under target/xtask/clients and installed again only when the pins change.
 
 mod node;
 mod python;
@@ -14,11 +14,21 @@ use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::shell;
 
+/// The exit code of a script that can not run on this machine, as in Automake's test suites.
+const CAN_NOT_RUN: i32 = 77;
+
 /// What the scripts of one language need to run.
 struct Runner {
     program: PathBuf,
     /// Where the scripts are: modules of Node are found only from beside the libraries.
     scripts: PathBuf,
+}
+
+/// How many checks did not pass.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+struct Tally {
+    failed: usize,
+    skipped: usize,
 }
 
 pub(crate) fn run() -> Result<Outcome> {
@@ -31,23 +41,26 @@ pub(crate) fn run() -> Result<Outcome> {
 
     let languages = [
         (python::prepare(&sources, &scratch.join("python"))?, ".py", "Python 3.10 or newer with venv"),
-        (node::prepare(&sources, &scratch.join("node"))?, ".mjs", "Node 18 or newer with npm"),
+        (node::prepare(&sources, &scratch.join("node"))?, ".mjs", "Node 20 or newer with npm"),
     ];
-    let (mut failed, mut outcome) = (0, Outcome::Passed);
+    let mut tally = Tally::default();
     for (runner, ending, needs) in languages {
         let Some(runner) = runner else {
             println!("   skipped: verify_*{ending}, because there is no {needs}");
-            outcome = Outcome::Skipped;
+            tally.skipped += 1;
             continue;
         };
-        failed += verify(&runner, ending, &binary, &scratch)?;
+        verify(&runner, ending, &binary, &scratch, &mut tally)?;
     }
-    if failed == 0 { Ok(outcome) } else { Err(Error::Problems { check: "clients", count: failed }) }
+    match tally {
+        Tally { failed: 0, skipped: 0 } => Ok(Outcome::Passed),
+        Tally { failed: 0, .. } => Ok(Outcome::Skipped),
+        Tally { failed, .. } => Err(Error::Problems { check: "clients", count: failed }),
+    }
 }
 
-/// Runs the checks of one language and says how many failed; each has said why.
-fn verify(runner: &Runner, ending: &str, binary: &Path, scratch: &Path) -> Result<usize> {
-    let mut failed = 0;
+/// Runs the checks of one language and counts those that did not pass; each has said why.
+fn verify(runner: &Runner, ending: &str, binary: &Path, scratch: &Path, tally: &mut Tally) -> Result<()> {
     for script in files(&runner.scripts)? {
         let name = script.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !name.starts_with("verify_") || !name.ends_with(ending) {
@@ -63,14 +76,15 @@ fn verify(runner: &Runner, ending: &str, binary: &Path, scratch: &Path) -> Resul
         );
         match result {
             Ok(()) => {}
+            Err(Error::Failed { status, .. }) if status.code() == Some(CAN_NOT_RUN) => tally.skipped += 1,
             Err(error @ Error::Failed { .. }) => {
                 println!("   {error}");
-                failed += 1;
+                tally.failed += 1;
             }
             Err(error) => return Err(error),
         }
     }
-    Ok(failed)
+    Ok(())
 }
 
 /// The files of a folder, by name.
@@ -112,7 +126,32 @@ fn clear(folder: &Path) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stamp, clear};
+    use std::fs;
+    use std::path::Path;
+
+    use super::{Runner, Stamp, Tally, clear, verify};
+
+    #[test]
+    fn scripts_pass_fail_or_can_not_run() {
+        let folder = std::env::temp_dir().join(format!("xtask-verify-{}", std::process::id()));
+        clear(&folder).unwrap();
+        let scripts = [
+            ("verify_a.sh", "exit 0"),
+            ("verify_b.sh", "exit 77"),
+            ("verify_c.sh", "exit 1"),
+            ("verify_d.sh", "test \"$POSTHOUSE_BIN\" = binary"),
+            ("verify_e.other", "exit 1"),
+            ("helper.sh", "exit 1"),
+        ];
+        for (name, text) in scripts {
+            fs::write(folder.join(name), text).unwrap();
+        }
+        let runner = Runner { program: "sh".into(), scripts: folder.clone() };
+        let mut tally = Tally::default();
+        verify(&runner, ".sh", Path::new("binary"), &folder, &mut tally).unwrap();
+        assert_eq!(tally, Tally { failed: 1, skipped: 1 });
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn an_installation_is_current_until_its_pins_change() {
@@ -123,6 +162,6 @@ mod tests {
         stamp.write().unwrap();
         assert!(stamp.is_current());
         assert!(!Stamp::new(&folder, "a==2".to_owned()).is_current());
-        std::fs::remove_dir_all(&folder).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -28,7 +28,7 @@ pub(crate) enum Error {
     Problems { check: &'static str, count: usize },
     /// A generated file differs from what the code generates now.
     #[error("{file} is out of date from line {line}; run `{remedy}`")]
-    OutOfDate { file: &'static str, line: usize, remedy: &'static str },
+    OutOfDate { file: String, line: usize, remedy: &'static str },
     /// Steps of `cargo xtask test` that failed.
     #[error("failed: {}", .0.join(", "))]
     Steps(Vec<&'static str>),

@@ -32,7 +32,7 @@ enum Task {
     Tidy,
     /// Which crate may depend on which
     Graph,
-    /// Write openapi/native.json, or check that it is up to date
+    /// Write openapi/*.json, or check that they are up to date
     Openapi(openapi::Options),
     /// Build the release binaries and run the load generator
     Bench(bench::Options),

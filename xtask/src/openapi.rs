@@ -1,37 +1,43 @@
-//! `cargo xtask openapi`: the checked-in API description is what the server serves, nothing else.
+//! `cargo xtask openapi`: the checked-in API descriptions are what the server serves, nothing else.
 
 use std::fs;
 
 use crate::error::{Error, Result};
 use crate::shell;
 
-const FILE: &str = "openapi/native.json";
+const FOLDER: &str = "openapi";
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
     /// Change nothing; fail when the file is out of date
     #[arg(long)]
-    check: bool,
+    pub(crate) check: bool,
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let printed =
-        shell::capture(&mut shell::cargo(&["run", "-q", "-p", "posthouse", "--", "openapi", "native"]))?;
-    let current = format!("{}\n", printed.trim_end());
-    let path = shell::root().join(FILE);
-    if options.check {
-        let stored = fs::read_to_string(&path).map_err(Error::file(&path))?;
-        return match first_difference(&stored, &current) {
-            None => Ok(()),
-            Some(line) => Err(Error::OutOfDate { file: FILE, line, remedy: "cargo xtask openapi" }),
-        };
+    let folder = shell::root().join(FOLDER);
+    fs::create_dir_all(&folder).map_err(Error::file(&folder))?;
+    for name in print(&[])?.split_whitespace() {
+        let current = format!("{}\n", print(&[name])?.trim_end());
+        let path = folder.join(format!("{name}.json"));
+        if options.check {
+            let stored = fs::read_to_string(&path).map_err(Error::file(&path))?;
+            if let Some(line) = first_difference(&stored, &current) {
+                let file = format!("{FOLDER}/{name}.json");
+                return Err(Error::OutOfDate { file, line, remedy: "cargo xtask openapi" });
+            }
+        } else {
+            fs::write(&path, current).map_err(Error::file(&path))?;
+            println!("wrote {FOLDER}/{name}.json");
+        }
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Error::file(folder))?;
-    }
-    fs::write(&path, current).map_err(Error::file(&path))?;
-    println!("wrote {FILE}");
     Ok(())
+}
+
+/// What the program says of its APIs: their names, or the document of one.
+fn print(arguments: &[&str]) -> Result<String> {
+    let command = [&["run", "-q", "-p", "posthouse", "--", "openapi"], arguments].concat();
+    shell::capture(&mut shell::cargo(&command))
 }
 
 /// The number of the first line in which two texts differ.

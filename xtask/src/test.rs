@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use crate::error::{Error, Result};
 use crate::outcome::Outcome;
 use crate::shell::{self, cargo, on_path};
-use crate::{clients, graph, tidy};
+use crate::{clients, graph, openapi, tidy};
 
 #[derive(clap::Args)]
 pub(crate) struct Options {
@@ -29,6 +29,7 @@ enum Step {
     Clippy,
     Doc,
     Deny,
+    Openapi,
     Clients,
     Tests,
 }
@@ -42,6 +43,7 @@ impl Step {
             Self::Clippy => "clippy",
             Self::Doc => "doc",
             Self::Deny => "deny",
+            Self::Openapi => "openapi",
             Self::Clients => "clients",
             Self::Tests => "tests",
         }
@@ -55,6 +57,7 @@ impl Step {
             Self::Clippy => "lints, as errors",
             Self::Doc => "the documentation builds",
             Self::Deny => "licences, sources and banned crates",
+            Self::Openapi => "the API descriptions are what is served",
             Self::Clients => "published clients against the running binary",
             Self::Tests => "every test of the workspace",
         }
@@ -64,6 +67,7 @@ impl Step {
         match self {
             Self::Deny => return deny(),
             Self::Clients => return clients::run(),
+            Self::Openapi => openapi::run(&openapi::Options { check: true }),
             Self::Fmt => {
                 component("fmt", "rustfmt")?;
                 shell::run(&mut cargo(&["fmt", "--all", "--check"]))

@@ -34,19 +34,19 @@ pub fn router(engine: Arc<Engine>, options: ApiOptions, stop: watch::Receiver<bo
     let mut router = Router::new();
     let mut documents = Vec::new();
     let mut owners = HashMap::new();
-    for dialect in dialect::ALL {
-        let (own, document) = (dialect.build)(&api);
+    for dialect in &dialect::ALL {
+        let own = dialect.router(&api);
         for (host, _) in hosts.iter().filter(|(_, name)| name == dialect.name) {
             owners.insert(host.clone(), own.clone());
         }
         router = match dialect.mount {
+            // Its answer to an unknown path is the one for paths that belong to no dialect.
             "" => router.merge(own),
             mount => router.nest_service(mount, own),
         };
-        documents.push((dialect.name, document));
+        documents.push((dialect.name, dialect.document()));
     }
-    // A path that belongs to no dialect is answered as the native API would.
-    let router = router.merge(docs::router(documents)).fallback_service(dialect::native::elsewhere(&api));
+    let router = router.merge(docs::router(documents));
     if owners.is_empty() { router } else { hosts::by_host(owners, router) }
 }
 
@@ -58,5 +58,5 @@ pub fn dialects() -> impl Iterator<Item = &'static str> {
 /// The OpenAPI document of a dialect as JSON; `None` when there is no dialect of this name.
 pub fn openapi(name: &str) -> Option<String> {
     let dialect = dialect::ALL.iter().find(|dialect| dialect.name == name)?;
-    (dialect.document)().to_pretty_json().ok()
+    dialect.document().to_pretty_json().ok()
 }

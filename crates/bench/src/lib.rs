@@ -21,3 +21,4 @@ pub mod server;
 pub mod signature;
 pub mod sink;
 pub mod stats;
+pub mod wire;

@@ -34,10 +34,11 @@ struct Shared {
     faults: Faults,
     /// Slots per endpoint: an event for endpoint `e` has the slot `e * stride + number`.
     stride: usize,
-    sample: OnceLock<Sample>,
+    /// By endpoint. Where endpoints are not kept apart, only endpoint 0 has one.
+    samples: Box<[OnceLock<Sample>]>,
 }
 
-/// The first request that arrived, whole, to check the signature after the measurement.
+/// The first request that arrived by an endpoint, whole, to check the signature after the measurement.
 pub struct Sample {
     /// Its headers.
     pub headers: HeaderMap,
@@ -48,22 +49,22 @@ pub struct Sample {
 impl Sink {
     /// Listens on a free loopback port and keeps `slots` event numbers, whichever endpoint they come by.
     pub async fn start(slots: usize) -> Result<Self> {
-        Self::with_stride(slots, 0).await
+        Self::with_stride(slots, 0, 1).await
     }
 
     /// The same event comes by several endpoints: keeps `events` numbers for each of `endpoints`.
     pub async fn start_fanned(endpoints: usize, events: usize) -> Result<Self> {
-        Self::with_stride(endpoints * events, events).await
+        Self::with_stride(endpoints * events, events, endpoints).await
     }
 
-    async fn with_stride(slots: usize, stride: usize) -> Result<Self> {
+    async fn with_stride(slots: usize, stride: usize, samples: usize) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("sink: listen")?;
         let address = listener.local_addr().context("sink: own address")?;
         let shared = Arc::new(Shared {
             recorder: Recorder::new(slots),
             faults: Faults::default(),
             stride,
-            sample: OnceLock::new(),
+            samples: std::iter::repeat_with(OnceLock::new).take(samples).collect(),
         });
         let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
         Ok(Self { address, shared, accepting })
@@ -89,9 +90,9 @@ impl Sink {
         &self.shared.faults
     }
 
-    /// The first request that arrived.
-    pub fn sample(&self) -> Option<&Sample> {
-        self.shared.sample.get()
+    /// The first request that arrived by this endpoint.
+    pub fn sample(&self, endpoint: usize) -> Option<&Sample> {
+        self.shared.samples.get(endpoint)?.get()
     }
 }
 
@@ -146,8 +147,10 @@ impl Shared {
             }
             Fault::None | Fault::Refuse => self.recorder.arrived(slot),
         }
-        if self.sample.get().is_none() {
-            self.sample.get_or_init(|| Sample { headers: head.headers, body });
+        if let Some(sample) = self.samples.get(endpoint as usize)
+            && sample.get().is_none()
+        {
+            sample.get_or_init(|| Sample { headers: head.headers, body });
         }
         answer(StatusCode::NO_CONTENT)
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::shell::{self, command, on_path};
 
 /// The oldest Node with `fetch` and all that the scripts use.
-const OLDEST: u32 = 18;
+const OLDEST: u32 = 20;
 
 /// Installs the libraries when they are not there, or says that this machine cannot have them.
 pub(super) fn prepare(sources: &Path, folder: &Path) -> Result<Option<Runner>> {

@@ -39,7 +39,7 @@ pub(crate) use page::{Cursor, cursor_text, page_request};
 pub(crate) use path::{Id, Segments, path_id};
 pub(crate) use place::Place;
 pub(crate) use query::Query;
-pub(crate) use render::{Answer, Refusal, Shell, error_headers, unknown_path, wrong_method};
+pub(crate) use render::{Answer, Refusal, Render, Shell, error_headers, unknown_path, wrong_method};
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use state::Api;
 pub use state::ApiOptions;

@@ -35,7 +35,12 @@ impl Place {
     #[cfg(test)]
     pub(crate) fn at(path: &str) -> Self {
         let seen = path.parse().expect("a path");
-        Self { public_url: None, host: Some(HeaderValue::from_static("gateway.example")), arrived: None, seen }
+        Self {
+            public_url: None,
+            host: Some(HeaderValue::from_static("gateway.example")),
+            arrived: None,
+            seen,
+        }
     }
 
     /// The dialect's own path of the request, without the mount point.
@@ -48,14 +53,11 @@ impl Place {
     pub(crate) fn base(&self) -> String {
         let arrived = self.arrived.as_ref().unwrap_or(&self.seen).path();
         let mount = arrived.strip_suffix(self.seen.path()).unwrap_or_default();
-        match &self.public_url {
-            Some(url) => format!("{url}{mount}"),
-            None => {
-                let host =
-                    self.host.as_ref().and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
-                format!("http://{}{mount}", host.unwrap_or("localhost"))
-            }
+        if let Some(url) = &self.public_url {
+            return format!("{url}{mount}");
         }
+        let host = self.host.as_ref().and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
+        format!("http://{}{mount}", host.unwrap_or("localhost"))
     }
 }
 

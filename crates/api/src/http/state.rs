@@ -59,10 +59,3 @@ pub(crate) struct Api {
     /// What the dialect takes for an answer to "who calls?".
     pub(crate) credentials: Credentials,
 }
-
-impl Api {
-    /// The same for a dialect that takes more credentials than the native API.
-    pub(crate) fn taking(&self, credentials: Credentials) -> Self {
-        Self { credentials, ..self.clone() }
-    }
-}

@@ -1,12 +1,13 @@
 //! The casey dialect: tellcasey's webhook endpoints, as its published clients see them.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, header};
 use bytes::Bytes;
 use posthouse_api::ApiOptions;
-use posthouse_engine::{Clock as _, Options, SystemClock};
+use posthouse_engine::{Clock as _, KeyLimit, Options, SystemClock};
 use posthouse_testkit::answer;
 use posthouse_types::{Capability, Environment, Outcome, Timestamp};
 use serde_json::{Value, json};
@@ -263,7 +264,15 @@ async fn every_kind_of_error_wears_the_same_clothes() {
 }
 
 #[tokio::test]
-async fn limits_and_a_store_that_is_gone_are_told_apart() {
+async fn too_many_requests_and_a_store_that_is_gone_say_when_to_come_back() {
+    let one = NonZeroU32::MIN;
+    let options = Options { key_limit: KeyLimit { per_second: one, burst: one }, ..Options::default() };
+    let limited = World::with(options, ApiOptions::default()).await;
+    assert_eq!(limited.get(WEBHOOKS).await.status, 200);
+    let answer = limited.get(WEBHOOKS).await;
+    assert_eq!((answer.status.as_u16(), answer.refusal().0.as_str()), (429, "rate_limited"));
+    assert_eq!(answer.headers["retry-after"], "1");
+
     let mut world = World::new().await;
     let id = world.webhook(r#"{"url": "https://e.com/"}"#).await["id"].as_str().unwrap().to_owned();
     let close = std::mem::replace(&mut world.close_store, Box::pin(async {}));
@@ -303,7 +312,7 @@ async fn what_belongs_to_others_is_not_there() {
     let mut world = World::new().await;
     let mine = world.webhook(r#"{"url": "https://e.com/"}"#).await["id"].as_str().unwrap().to_owned();
     let standard = world.endpoint().await;
-    assert_eq!(world.get(WEBHOOKS).await.ids(), [mine.clone()]);
+    assert_eq!(world.get(WEBHOOKS).await.ids(), [mine.as_str()]);
     let foreign = [("acme", Environment::Test, &mine), ("other", Environment::Live, &mine)];
     for (tenant, environment, id) in foreign.into_iter().chain([("acme", Environment::Live, &standard)]) {
         world.key = world.key_of(tenant, environment, &Capability::ALL).await;
@@ -331,7 +340,7 @@ async fn keys_of_a_project_make_and_see_its_endpoints() {
     let key = world.key_of_project(&project).await;
     let admin = std::mem::replace(&mut world.key, key);
     let own = world.webhook(r#"{"url": "https://own.example/"}"#).await["id"].as_str().unwrap().to_owned();
-    assert_eq!(world.get(WEBHOOKS).await.ids(), [own.clone()]);
+    assert_eq!(world.get(WEBHOOKS).await.ids(), [own.as_str()]);
     assert_eq!(world.get(&format!("{WEBHOOKS}/{whole}")).await.status, 404);
     world.post(&format!("{WEBHOOKS}/test"), "").await;
     world.deliver.drain().await.unwrap();

@@ -7,72 +7,146 @@ use serde_json::Value;
 use crate::world::World;
 
 /// Operations that answer without a key.
-const OPEN: [&str; 2] = ["healthz", "readyz"];
+const OPEN: [&str; 4] = ["healthz", "readyz", "getSchema", "followRealtime"];
 
-fn document() -> Value {
-    serde_json::from_str(&posthouse_api::openapi("native").unwrap()).unwrap()
+/// What a dialect's document says of errors: their media type, and the statuses of calls that ask for a key, have a
+/// body, have something in their path.
+struct Expected {
+    media: &'static str,
+    body: &'static [&'static str],
 }
 
-/// Method, path and operation, of every operation.
-fn operations(document: &Value) -> Vec<(String, String, &Value)> {
+fn expected(dialect: &str) -> Expected {
+    match dialect {
+        "native" | "sonzai" => {
+            Expected { media: "application/problem+json", body: &["400", "413", "415", "422"] }
+        }
+        "whatsapp" => Expected { media: "application/json", body: &["413", "415"] },
+        _ => Expected { media: "application/json", body: &["400", "413", "415"] },
+    }
+}
+
+fn document(dialect: &str) -> Value {
+    serde_json::from_str(&posthouse_api::openapi(dialect).unwrap()).unwrap()
+}
+
+/// Method, path as a caller would write it, path as the document has it, and operation, of every operation.
+fn operations(document: &Value) -> Vec<(String, String, String, &Value)> {
+    let mount = document["servers"][0]["url"].as_str().unwrap_or_default();
     let paths = document["paths"].as_object().unwrap();
-    let operations = paths.iter().flat_map(|(path, item)| {
-        item.as_object()
-            .unwrap()
-            .iter()
-            .map(move |(method, operation)| (method.to_uppercase(), path.clone(), operation))
-    });
+    let operations =
+        paths.iter().flat_map(|(path, item)| {
+            let real = path
+                .replace("{id}", "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV")
+                .replace("{projectId}", "0b6dd7c2-6c2a-4c86-9bb0-6f0a4f6c1c7d")
+                .replace(['{', '}'], "");
+            let real = format!("{mount}{real}");
+            item.as_object().unwrap().iter().filter(|(method, _)| method.as_str() != "parameters").map(
+                move |(method, operation)| (method.to_uppercase(), real.clone(), path.clone(), operation),
+            )
+        });
     operations.collect()
 }
 
 #[tokio::test]
 async fn every_operation_asks_for_a_key() {
     let world = World::new().await;
-    let document = document();
-    for (method, path, operation) in operations(&document) {
-        let path = path.replace("{id}", "evt_01ARZ3NDEKTSV4RRFFQ69G5FAV").replace("{type}", "a");
-        let request = Request::builder().method(method.as_str()).uri(&path).body(Body::empty()).unwrap();
-        let answer = world.send(request).await;
-        let open = OPEN.contains(&operation["operationId"].as_str().unwrap());
-        let expected = if open { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
-        assert_eq!(answer.status, expected, "{method} {path}");
-        assert_eq!(operation.get("security").is_some(), open, "{method} {path}");
-        assert!(open || answer.headers["www-authenticate"] == "Bearer");
+    for dialect in posthouse_api::dialects() {
+        let document = document(dialect);
+        for (method, path, _, operation) in operations(&document) {
+            let request = Request::builder().method(method.as_str()).uri(&path).body(Body::empty()).unwrap();
+            let answer = world.send(request).await;
+            let open = OPEN.contains(&operation["operationId"].as_str().unwrap());
+            let refused = answer.status == StatusCode::UNAUTHORIZED;
+            assert_eq!(refused, !open, "{method} {path} answers {}", answer.status);
+            assert_eq!(operation.get("security").is_some(), open, "{method} {path}");
+            assert!(open || answer.headers["www-authenticate"] == "Bearer");
+        }
     }
 }
 
 #[test]
 fn every_operation_is_described() {
-    let document = document();
-    let mut names = Vec::new();
-    for (method, path, operation) in operations(&document) {
-        let at = format!("{method} {path}");
-        for member in ["operationId", "summary"] {
-            assert!(operation[member].as_str().is_some_and(|text| !text.is_empty()), "{at} has no {member}");
+    for dialect in posthouse_api::dialects() {
+        let document = document(dialect);
+        let mut names = Vec::new();
+        for (method, _, path, operation) in operations(&document) {
+            let at = format!("{dialect}: {method} {path}");
+            for member in ["operationId", "summary"] {
+                assert!(
+                    operation[member].as_str().is_some_and(|text| !text.is_empty()),
+                    "{at} has no {member}"
+                );
+            }
+            assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{at}");
+            names.push(operation["operationId"].as_str().unwrap());
+            let mut statuses = vec!["408", "500", "503"];
+            if operation.get("security").is_none() {
+                statuses.extend(["401", "403", "429"]);
+            }
+            if operation.get("requestBody").is_some() {
+                statuses.extend(expected(dialect).body);
+            }
+            if path.contains('{') {
+                statuses.push("404");
+            }
+            for status in statuses {
+                let response = &operation["responses"][status];
+                let referred = response["$ref"].as_str().map(|name| name.replacen('#', "", 1));
+                let response = referred.map_or(response, |name| document.pointer(&name).unwrap());
+                assert!(!response["content"][expected(dialect).media].is_null(), "{at} lacks {status}");
+            }
         }
-        assert_eq!(operation["tags"].as_array().unwrap().len(), 1, "{at}");
-        names.push(operation["operationId"].as_str().unwrap());
-        let mut expected = vec!["408", "500", "503"];
-        if operation.get("security").is_none() {
-            expected.extend(["401", "403", "429"]);
-        }
-        if operation.get("requestBody").is_some() {
-            expected.extend(["400", "413", "415", "422"]);
-        }
-        if path.contains('{') {
-            expected.push("404");
-        }
-        for status in expected {
-            let response = &operation["responses"][status];
-            let referred = response["$ref"].as_str().map(|name| name.replacen('#', "", 1));
-            let response = referred.map_or(response, |name| document.pointer(&name).unwrap());
-            assert!(!response["content"]["application/problem+json"].is_null(), "{at} lacks {status}");
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count, "operation ids are unique");
+    }
+}
+
+/// Each operation is called by a test of its dialect: one with its method, and a path that fits it.
+#[test]
+fn every_operation_of_a_dialect_stands_in_its_golden_examples() {
+    for (dialect, golden) in [
+        ("molroo", include_str!("snapshots/it__molroo__molroo.snap").to_owned()),
+        (
+            "sonzai",
+            [
+                include_str!("snapshots/it__sonzai__sonzai_calls_project.snap"),
+                include_str!("snapshots/it__sonzai__sonzai_calls_tenant.snap"),
+            ]
+            .concat(),
+        ),
+        ("casey", include_str!("snapshots/it__casey__casey_calls.snap").to_owned()),
+        (
+            "whatsapp",
+            include_str!("snapshots/it__whatsapp__every_call_and_delivery_as_it_goes_over_the_wire.snap")
+                .to_owned(),
+        ),
+    ] {
+        let document = document(dialect);
+        let mount = document["servers"][0]["url"].as_str().unwrap();
+        for (method, _, path, operation) in operations(&document) {
+            // Tickets are random, and what they open is no call with an answer: the tests of the socket have them.
+            if path.contains("/realtime") || OPEN.contains(&operation["operationId"].as_str().unwrap()) {
+                continue;
+            }
+            let shown = golden.lines().filter_map(|line| line.strip_prefix("> ")).any(|line| {
+                line.split_once(' ').is_some_and(|(called, rest)| {
+                    let real = rest.split(['?', ' ']).next().unwrap_or_default();
+                    called == method && real.strip_prefix(mount).is_some_and(|real| fits(&path, real))
+                })
+            });
+            assert!(shown, "{dialect}: {method} {path} has no golden example");
         }
     }
-    let count = names.len();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), count, "operation ids are unique");
+}
+
+/// True when a path of the document stands for this path.
+fn fits(path: &str, real: &str) -> bool {
+    let (path, real): (Vec<&str>, Vec<&str>) = (path.split('/').collect(), real.split('/').collect());
+    path.len() == real.len()
+        && path.iter().zip(&real).all(|(one, other)| one.starts_with('{') || one == other)
 }
 
 #[test]
@@ -87,11 +161,13 @@ fn every_reference_leads_somewhere() {
             _ => {}
         }
     }
-    let document = document();
-    let mut found = Vec::new();
-    walk(&document, &mut found);
-    for reference in found {
-        assert!(document.pointer(&reference.replacen('#', "", 1)).is_some(), "{reference}");
+    for dialect in posthouse_api::dialects() {
+        let document = document(dialect);
+        let mut found = Vec::new();
+        walk(&document, &mut found);
+        for reference in found {
+            assert!(document.pointer(&reference.replacen('#', "", 1)).is_some(), "{dialect}: {reference}");
+        }
     }
 }
 
@@ -105,13 +181,32 @@ async fn unknown_paths_and_methods_leave_in_the_same_clothes() {
         assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (404, "unknown-path"), "{path}");
         assert_eq!(answer.json()["instance"], path);
     }
-    let document = document();
-    for (_, path, _) in operations(&document) {
-        let path = path.replace("{id}", "x").replace("{type}", "a");
+    for (_, path, _, _) in operations(&document("native")) {
         let request = world.request(Method::OPTIONS, &path).body(Body::empty()).unwrap();
         let answer = world.send(request).await;
         assert_eq!((answer.status.as_u16(), answer.slug().as_str()), (405, "wrong-method"), "{path}");
         assert!(!answer.headers["allow"].is_empty(), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_leave_in_their_dialects_clothes() {
+    let world = World::new().await;
+    for dialect in posthouse_api::dialects().filter(|dialect| *dialect != "native") {
+        let document = document(dialect);
+        let mount = document["servers"][0]["url"].as_str().unwrap();
+        for path in [mount.to_owned(), format!("{mount}/"), format!("{mount}/no/such/call")] {
+            let answer = world.get(&path).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+            assert_eq!(answer.headers["content-type"], expected(dialect).media, "{path}");
+        }
+        for (_, path, _, _) in operations(&document) {
+            let request = world.request(Method::OPTIONS, &path).body(Body::empty()).unwrap();
+            let answer = world.send(request).await;
+            assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{path}");
+            assert_eq!(answer.headers["content-type"], expected(dialect).media, "{path}");
+            assert!(!answer.headers["allow"].is_empty(), "{path}");
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The measurements. Each starts gateways of its own in a folder of its own and gives figures.
 
 mod fanout;
+mod formats;
 mod hung;
 mod latency;
 mod setup;
@@ -30,6 +31,8 @@ pub enum Name {
     Latency,
     /// One event to ten endpoints
     Fanout,
+    /// One event to four endpoints of four formats, against four of one
+    Formats,
     /// One endpoint of 1,000 never answers
     Hung,
     /// Memory, idle and with a backlog
@@ -107,7 +110,7 @@ pub async fn run(settings: &Settings) -> Result<Report> {
 }
 
 async fn measure_wanted(settings: &Settings, findings: &mut Vec<Finding>) {
-    for name in [Name::Batch, Name::Single, Name::Latency, Name::Fanout, Name::Hung] {
+    for name in [Name::Batch, Name::Single, Name::Latency, Name::Fanout, Name::Formats, Name::Hung] {
         if settings.wants(name) {
             findings.push(measure(settings, name).await);
         }
@@ -144,6 +147,7 @@ async fn figures(settings: &Settings, name: Name) -> Result<Vec<Figure>> {
         Name::Single => throughput::single(&place).await,
         Name::Latency => latency::run(&place).await,
         Name::Fanout => fanout::run(&place).await,
+        Name::Formats => formats::run(&place).await,
         Name::Hung => hung::run(&place).await,
         Name::Memory => waiting::memory(&place).await,
         Name::Restart => waiting::memory_and_restart(&place).await,
@@ -158,6 +162,7 @@ fn title(name: Name) -> &'static str {
         Name::Single => "single",
         Name::Latency => "latency",
         Name::Fanout => "fanout",
+        Name::Formats => "formats",
         Name::Hung => "hung",
         Name::Memory => "memory",
         Name::Restart => "restart",

@@ -62,11 +62,11 @@ enum Command {
         /// The shell
         shell: clap_complete::Shell,
     },
-    /// Print the OpenAPI document of an API
+    /// Print the OpenAPI document of an API, or the names of all
     #[command(hide = true)]
     Openapi {
-        /// The API: native
-        name: String,
+        /// The API
+        name: Option<String>,
     },
 }
 
@@ -94,7 +94,11 @@ pub(crate) fn run(cli: Cli) -> Result<(), Error> {
             clap_complete::generate(shell, &mut Cli::command(), "posthouse", &mut std::io::stdout());
             Ok(())
         }
-        Command::Openapi { name } => {
+        Command::Openapi { name: None } => {
+            posthouse_api::dialects().for_each(crate::output::say);
+            Ok(())
+        }
+        Command::Openapi { name: Some(name) } => {
             let document = posthouse_api::openapi(&name);
             let document = document.ok_or_else(|| Error::Usage(format!("there is no API named {name}")))?;
             crate::output::say(&document);

@@ -43,7 +43,7 @@ fn row(kind: &ErrorKind) -> (StatusCode, &'static str) {
 }
 
 /// An error as a response.
-pub(super) fn render(error: &Error, _: &Place) -> Response {
+pub(in crate::dialect) fn render(error: &Error, _: &Place) -> Response {
     let (status, code) = row(&error.kind);
     let message = match &error.kind {
         ErrorKind::Invalid(fields) => fields.iter().map(sentence).collect::<Vec<_>>().join("; "),

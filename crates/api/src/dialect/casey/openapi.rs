@@ -1,9 +1,8 @@
 //! The OpenAPI document around the routes.
 
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi, Server};
 
-use super::MOUNT;
 use super::error::TITLES;
 use super::wire;
 use crate::http::ErrorDocs;
@@ -25,7 +24,6 @@ pub(super) fn frame() -> OpenApi {
     "Posthouse: tellcasey".clone_into(&mut document.info.title);
     document.info.description = Some(DESCRIPTION.to_owned());
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
-    document.servers = Some(vec![Server::new(MOUNT)]);
     let components = document.components.get_or_insert_default();
     let mut key = Http::new(HttpAuthScheme::Bearer);
     key.description =
@@ -35,7 +33,7 @@ pub(super) fn frame() -> OpenApi {
 }
 
 /// Adds the errors.
-pub(super) fn complete(document: &mut OpenApi) {
+pub(in crate::dialect) fn complete(document: &mut OpenApi) {
     let errors = ErrorDocs {
         schema: "Error",
         media: "application/json",

@@ -22,7 +22,7 @@ pub(super) struct CreateWebhook {
     #[schema(max_length = 1024)]
     pub(super) description: Option<String>,
     /// Which events; repeated ones count once. `["conversation.completed"]` when absent or null.
-    #[schema(min_items = 1)]
+    #[schema(min_items = 1, default = json!(["conversation.completed"]))]
     pub(super) event_types: Option<Vec<Subscription>>,
 }
 

@@ -45,7 +45,7 @@ fn row(kind: &ErrorKind) -> (StatusCode, &'static str) {
 }
 
 /// An error as a response.
-pub(super) fn render(error: &Error, _: &Place) -> Response {
+pub(in crate::dialect) fn render(error: &Error, _: &Place) -> Response {
     let (status, code) = row(&error.kind);
     let body = wire::ErrorBody { code, status: status.as_u16(), message: message(error) };
     let mut response = (status, Json(wire::Error { error: body })).into_response();

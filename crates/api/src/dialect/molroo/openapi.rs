@@ -1,9 +1,8 @@
 //! The OpenAPI document around the routes.
 
+use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi, Server};
 
-use super::MOUNT;
 use super::error::TITLES;
 use super::wire;
 use crate::http::ErrorDocs;
@@ -25,7 +24,6 @@ pub(super) fn frame() -> OpenApi {
     "Posthouse: Molroo".clone_into(&mut document.info.title);
     document.info.description = Some(DESCRIPTION.to_owned());
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
-    document.servers = Some(vec![Server::new(MOUNT)]);
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));
@@ -34,7 +32,7 @@ pub(super) fn frame() -> OpenApi {
 }
 
 /// Adds the errors.
-pub(super) fn complete(document: &mut OpenApi) {
+pub(in crate::dialect) fn complete(document: &mut OpenApi) {
     let errors = ErrorDocs {
         schema: "Error",
         media: "application/json",

@@ -44,7 +44,7 @@ pub(super) fn frame() -> OpenApi {
 }
 
 /// Adds the errors.
-pub(super) fn complete(document: &mut OpenApi) {
+pub(in crate::dialect) fn complete(document: &mut OpenApi) {
     let errors = ErrorDocs {
         schema: "Problem",
         media: "application/problem+json",

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use posthouse_engine::{Caller, EndpointAttempt, EndpointDetail, EndpointQuery, Error, PutEndpoint};
+use posthouse_engine::{
+    Caller, EndpointAttempt, EndpointDetail, EndpointQuery, Error, ErrorKind, PutEndpoint,
+};
 use posthouse_types::limits::{PAGE_ITEMS_DEFAULT, PAGE_ITEMS_MAX};
 use posthouse_types::{
     Capability, DeliveryId, EndpointUrl, EventPattern, EventType, Headers, Page, PageRequest, ProjectId, Wire,
@@ -37,9 +39,13 @@ pub(super) fn webhooks(project: Option<ProjectId>) -> EndpointQuery {
 
 /// The webhook for an event type. What can not be one names nothing.
 pub(super) fn webhook(project: Option<ProjectId>, event_type: &str) -> Result<EndpointQuery, Error> {
-    let event_type = EventType::parse(event_type)
-        .map_err(|_| Error::not_found("endpoint for events of type", event_type))?;
+    let event_type = EventType::parse(event_type).map_err(|_| no_webhook(event_type))?;
     Ok(EndpointQuery { event_type: Some(event_type), ..webhooks(project) })
+}
+
+/// There is no such webhook.
+pub(super) fn no_webhook(event_type: &str) -> Error {
+    Error::not_found("webhook for events of type", event_type)
 }
 
 /// The endpoint that a PUT asks for.
@@ -64,6 +70,16 @@ pub(super) fn put(
         headers,
     });
     fields.finish_with(put)
+}
+
+/// The engine's refusal of what [`put`] made, with members as callers know them.
+pub(super) fn put_refused(mut error: Error) -> Error {
+    if let ErrorKind::Invalid(fields) = &mut error.kind {
+        for field in fields.iter_mut().filter(|field| field.location == "body.url") {
+            "body.webhook_url".clone_into(&mut field.location);
+        }
+    }
+    error
 }
 
 /// An endpoint as a webhook; `None` for one that is not for exactly one event type.

@@ -60,13 +60,13 @@ fn status(kind: &ErrorKind) -> StatusCode {
 }
 
 /// An error as a response.
-pub(super) fn render(error: &Error, place: &Place) -> Response {
+pub(in crate::dialect) fn render(error: &Error, place: &Place) -> Response {
     let status = status(&error.kind);
     let (detail, errors) = match &error.kind {
         ErrorKind::Invalid(fields) => (VALIDATION_FAILED, fields.iter().map(detail_of).collect()),
         kind => {
             let part = location(kind).map(|location| ErrorDetail {
-                location: translated(location),
+                location: location.to_owned(),
                 message: error.detail.to_string(),
                 value: None,
             });
@@ -103,7 +103,7 @@ fn rate_headers(retry_after: Duration, headers: &mut HeaderMap) {
 
 fn detail_of(field: &FieldError) -> ErrorDetail {
     ErrorDetail {
-        location: translated(&field.location),
+        location: field.location.clone(),
         message: field.message.clone(),
         value: field.value.clone(),
     }
@@ -127,14 +127,5 @@ fn location(kind: &ErrorKind) -> Option<&str> {
         | ErrorKind::TimedOut
         | ErrorKind::Unavailable
         | ErrorKind::Internal => None,
-    }
-}
-
-/// The engine's name of a member in the words of this API.
-fn translated(location: &str) -> String {
-    match location {
-        "body.url" => "body.webhook_url".to_owned(),
-        "body.project_id" => "path.projectId".to_owned(),
-        other => other.to_owned(),
     }
 }

@@ -2,10 +2,9 @@
 
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{OpenApi, Ref, RefOr, Response, Server};
+use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
 use utoipa_axum::router::UtoipaMethodRouter;
 
-use super::MOUNT;
 use super::error::{MEDIA, SCHEMA, TITLES};
 use super::wire::{ErrorDetail, ErrorModel};
 use crate::http::{Api, ErrorDocs};
@@ -34,7 +33,6 @@ pub(super) fn frame() -> OpenApi {
     "Posthouse: Sonzai".clone_into(&mut document.info.title);
     document.info.description = Some(DESCRIPTION.to_owned());
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
-    document.servers = Some(vec![Server::new(MOUNT)]);
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     document
@@ -74,7 +72,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// Adds the errors.
-pub(super) fn complete(document: &mut OpenApi) {
+pub(in crate::dialect) fn complete(document: &mut OpenApi) {
     let errors = ErrorDocs {
         schema: SCHEMA,
         media: MEDIA,

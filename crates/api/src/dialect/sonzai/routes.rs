@@ -3,15 +3,15 @@
 
 use std::time::Duration;
 
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use http::StatusCode;
-use posthouse_engine::{Caller, Error, Rotate};
-use posthouse_types::{Capability, ProjectId};
+use posthouse_engine::{Caller, Error, ErrorKind, Rotate};
+use posthouse_types::{Capability, EndpointId, ProjectId};
 use serde_json::Value;
 
 use super::convert;
-use super::schema::{self, Schemas};
+use super::schema;
 use super::wire;
 use crate::http::{
     Answer, Api, Confidential, Place, Query, RepeatableJson, RepeatableOptionalJson, Segments,
@@ -68,7 +68,7 @@ pub(super) async fn upsert(
 ) -> Answer<Confidential<wire::UpsertWebhookOutputBody>> {
     let project = project_of(&api, &caller, Capability::Manage, &named).await?;
     let put = convert::put(project, &named.event_type, body)?;
-    let secret = api.engine.put_endpoint(&caller, put, repeatable).await?;
+    let secret = api.engine.put_endpoint(&caller, put, repeatable).await.map_err(convert::put_refused)?;
     Ok(Confidential(wire::UpsertWebhookOutputBody {
         schema: schema::url(&place, "UpsertWebhookOutputBody"),
         success: true,
@@ -94,9 +94,8 @@ pub(super) async fn delete(
     Segments(named): Segments<wire::Named>,
 ) -> Answer<StatusCode> {
     let project = project_of(&api, &caller, Capability::Manage, &named).await?;
-    let query = convert::webhook(project, &named.event_type)?;
-    let found = api.engine.endpoint_for(&caller, Capability::Manage, &query)?;
-    api.engine.delete_endpoint(&caller, found.endpoint.id).await?;
+    let id = webhook_of(&api, &caller, Capability::Manage, project, &named.event_type)?;
+    api.engine.delete_endpoint(&caller, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -122,9 +121,8 @@ pub(super) async fn attempts(
 ) -> Answer<Json<wire::ListDeliveryAttemptsOutputBody>> {
     let project = project_of(&api, &caller, Capability::Read, &named).await?;
     let (page, skip) = convert::attempts_query(&query)?;
-    let query = convert::webhook(project, &named.event_type)?;
-    let found = api.engine.endpoint_for(&caller, Capability::Read, &query)?;
-    let page = api.engine.endpoint_attempts(&caller, found.endpoint.id, page, skip).await?;
+    let id = webhook_of(&api, &caller, Capability::Read, project, &named.event_type)?;
+    let page = api.engine.endpoint_attempts(&caller, id, page, skip).await?;
     let schema = schema::url(&place, "ListDeliveryAttemptsOutputBody");
     Ok(Json(convert::attempts_out(&caller, project, page, schema)))
 }
@@ -156,10 +154,9 @@ pub(super) async fn rotate_secret(
     RepeatableOptionalJson(wire::Nothing {}, repeatable): RepeatableOptionalJson<wire::Nothing>,
 ) -> Answer<Confidential<wire::RotateSigningSecretOutputBody>> {
     let project = project_of(&api, &caller, Capability::Manage, &named).await?;
-    let query = convert::webhook(project, &named.event_type)?;
-    let found = api.engine.endpoint_for(&caller, Capability::Manage, &query)?;
+    let id = webhook_of(&api, &caller, Capability::Manage, project, &named.event_type)?;
     let rotate = Rotate { secret: None, overlap: Some(Duration::ZERO) };
-    let rotated = api.engine.rotate_secret(&caller, found.endpoint.id, rotate, repeatable).await?;
+    let rotated = api.engine.rotate_secret(&caller, id, rotate, repeatable).await?;
     Ok(Confidential(wire::RotateSigningSecretOutputBody {
         schema: schema::url(&place, "RotateSigningSecretOutputBody"),
         success: true,
@@ -175,11 +172,8 @@ pub(super) async fn rotate_secret(
     params(("name" = String, Path, description = "The schema's file (e.g. ErrorModel.json).")),
     responses((status = 200, description = "The JSON Schema.", body = Object))
 )]
-pub(super) async fn schema(
-    Extension(schemas): Extension<Schemas>,
-    Segments(name): Segments<String>,
-) -> Answer<Json<Value>> {
-    let schema = schemas.get(&name).ok_or_else(|| Error::not_found("schema", name))?;
+pub(super) async fn schema(Segments(name): Segments<String>) -> Answer<Json<Value>> {
+    let schema = schema::get(&name).ok_or_else(|| Error::not_found("schema", name))?;
     Ok(Json(schema.clone()))
 }
 
@@ -193,4 +187,20 @@ async fn project_of(
     let Some(text) = &named.project else { return Ok(caller.project) };
     let project = api.engine.project_for(caller, needs, convert::project(text)?).await?;
     Ok(Some(project.id))
+}
+
+/// The endpoint behind a webhook.
+fn webhook_of(
+    api: &Api,
+    caller: &Caller,
+    needs: Capability,
+    project: Option<ProjectId>,
+    event_type: &str,
+) -> Result<EndpointId, Error> {
+    let query = convert::webhook(project, event_type)?;
+    match api.engine.endpoint_for(caller, needs, &query) {
+        Ok(found) => Ok(found.endpoint.id),
+        Err(error) if error.kind == ErrorKind::NotFound => Err(convert::no_webhook(event_type)),
+        Err(error) => Err(error),
+    }
 }

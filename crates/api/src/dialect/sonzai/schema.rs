@@ -1,10 +1,9 @@
 //! The JSON Schemas that bodies name in `$schema`, made from the OpenAPI document.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
-use utoipa::openapi::OpenApi;
 
 use crate::http::Place;
 
@@ -18,31 +17,26 @@ pub(super) fn url(place: &Place, name: &str) -> String {
     format!("{}/api/v1/schemas/{name}.json", place.base())
 }
 
-/// The schemas by the name of their file.
-#[derive(Clone)]
-pub(super) struct Schemas(Arc<BTreeMap<String, Value>>);
+/// The schemas of the document by the name of their file, each complete in itself.
+static SCHEMAS: LazyLock<BTreeMap<String, Value>> = LazyLock::new(|| {
+    let document = super::calls().into_openapi();
+    let all = document.components.as_ref().map(|components| &components.schemas);
+    let all = serde_json::to_value(all).expect("a document of strings and maps has a JSON form");
+    let Value::Object(all) = all else { return BTreeMap::new() };
+    let file = |(name, schema): (&String, &Value)| {
+        let mut schema = schema.clone();
+        unfold(&mut schema, &all);
+        if let Value::Object(members) = &mut schema {
+            members.insert("$schema".to_owned(), Value::from(DIALECT));
+        }
+        (format!("{name}.json"), schema)
+    };
+    all.iter().map(file).collect()
+});
 
-impl Schemas {
-    /// The schemas of a document, each complete in itself.
-    pub(super) fn of(document: &OpenApi) -> Self {
-        let all = document.components.as_ref().map(|components| &components.schemas);
-        let all = serde_json::to_value(all).expect("a document of strings and maps has a JSON form");
-        let Value::Object(all) = all else { return Self(Arc::default()) };
-        let file = |(name, schema): (&String, &Value)| {
-            let mut schema = schema.clone();
-            unfold(&mut schema, &all);
-            if let Value::Object(members) = &mut schema {
-                members.insert("$schema".to_owned(), Value::from(DIALECT));
-            }
-            (format!("{name}.json"), schema)
-        };
-        Self(Arc::new(all.iter().map(file).collect()))
-    }
-
-    /// The schema in a file of this name.
-    pub(super) fn get(&self, file: &str) -> Option<&Value> {
-        self.0.get(file)
-    }
+/// The schema in a file of this name.
+pub(super) fn get(file: &str) -> Option<&'static Value> {
+    SCHEMAS.get(file)
 }
 
 /// Puts schemas in place of references to them. Ours do not contain themselves.

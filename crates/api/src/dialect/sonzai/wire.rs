@@ -40,12 +40,12 @@ pub(super) struct UpsertWebhookOutputBody {
     #[serde(rename = "$schema")]
     #[schema(format = "uri")]
     pub(super) schema: String,
-    /// Whether the webhook was registered.
-    pub(super) success: bool,
     /// HMAC signing secret (only returned on first registration).
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub(super) signing_secret: Option<String>,
+    /// Whether the webhook was registered.
+    pub(super) success: bool,
 }
 
 /// A new signing secret.
@@ -56,10 +56,10 @@ pub(super) struct RotateSigningSecretOutputBody {
     #[serde(rename = "$schema")]
     #[schema(format = "uri")]
     pub(super) schema: String,
-    /// Whether the secret was rotated.
-    pub(super) success: bool,
     /// The new HMAC signing secret.
     pub(super) signing_secret: String,
+    /// Whether the secret was rotated.
+    pub(super) success: bool,
 }
 
 /// The webhooks of a project or of the tenant.
@@ -191,23 +191,23 @@ pub(super) struct ErrorModel {
     #[serde(rename = "$schema")]
     #[schema(format = "uri")]
     pub(super) schema: String,
-    /// Always `about:blank`: the status says what kind of problem it is.
-    #[serde(rename = "type")]
-    #[schema(format = "uri")]
-    pub(super) kind: &'static str,
-    /// The HTTP status in words.
-    pub(super) title: String,
-    /// The HTTP status.
-    pub(super) status: u16,
     /// A human-readable explanation specific to this occurrence of the problem.
     pub(super) detail: String,
-    /// The URL that was asked for.
-    #[schema(format = "uri")]
-    pub(super) instance: String,
     /// What is wrong in the request, when it is about parts of it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     pub(super) errors: Vec<ErrorDetail>,
+    /// The URL that was asked for.
+    #[schema(format = "uri")]
+    pub(super) instance: String,
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The HTTP status in words.
+    pub(super) title: String,
+    /// Always `about:blank`: the status says what kind of problem it is.
+    #[serde(rename = "type")]
+    #[schema(format = "uri")]
+    pub(super) kind: &'static str,
 }
 
 /// A part of the request that is wrong.

@@ -105,7 +105,7 @@ fn is_of_webhooks(path: &str) -> bool {
 }
 
 /// An error as a response.
-pub(super) fn render(error: &Error, place: &Place) -> Response {
+pub(in crate::dialect) fn render(error: &Error, place: &Place) -> Response {
     let row = row(&error.kind, place.path());
     let (message, details) = match &error.kind {
         ErrorKind::Invalid(fields) => of_members(fields, &error.detail),
@@ -137,12 +137,7 @@ fn of_members(fields: &[FieldError], detail: &str) -> (String, BTreeMap<String, 
 /// The member as the caller wrote it: without the part of the request that it stands in.
 fn member(location: &str) -> String {
     let parts = ["body.", "query.", "header.", "path."];
-    let member = parts.into_iter().find_map(|part| location.strip_prefix(part)).unwrap_or(location);
-    match member {
-        // The engine speaks of members as the native API calls them.
-        "session_id" => "sessionId".to_owned(),
-        member => member.to_owned(),
-    }
+    parts.into_iter().find_map(|part| location.strip_prefix(part)).unwrap_or(location).to_owned()
 }
 
 /// Where in the request the fault lies, for the other kinds that have one place.

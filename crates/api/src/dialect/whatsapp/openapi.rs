@@ -2,9 +2,7 @@
 
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::server::ServerBuilder;
 
-use super::MOUNT;
 use super::error::ROWS;
 use super::wire::{ErrorBody, ErrorMembers};
 use crate::http::ErrorDocs;
@@ -32,7 +30,6 @@ pub(super) fn frame() -> OpenApi {
     "Posthouse: WhatsApp Gateway".clone_into(&mut document.info.title);
     document.info.description = Some(DESCRIPTION.to_owned());
     env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
-    document.servers = Some(vec![ServerBuilder::new().url(MOUNT).build()]);
     let components = document.components.get_or_insert_default();
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.bearer_format = Some("JWT".to_owned());
@@ -44,7 +41,7 @@ pub(super) fn frame() -> OpenApi {
 }
 
 /// Adds the errors. Which status says that a request is not valid differs from call to call, so the calls say it.
-pub(super) fn complete(document: &mut OpenApi) {
+pub(in crate::dialect) fn complete(document: &mut OpenApi) {
     let errors = ErrorDocs {
         schema: "ErrorBody",
         media: "application/json",

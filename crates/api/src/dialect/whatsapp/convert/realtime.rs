@@ -8,11 +8,11 @@ use super::super::wire;
 use crate::realtime::Frame;
 
 /// A ticket, with the place to use it at; `base` is where the caller sees the dialect.
-pub(crate) fn ticket_out(ticket: &Ticket, base: &str) -> wire::Ticket {
+pub(crate) fn ticket_out(ticket: &Ticket, base: &str) -> wire::RealtimeTicket {
     // `http` becomes `ws`, and `https` so `wss`.
     let base = base.strip_prefix("http").map_or_else(|| base.to_owned(), |rest| format!("ws{rest}"));
     let text = ticket.text.expose();
-    wire::Ticket {
+    wire::RealtimeTicket {
         expires_at: ticket.expires_at.as_millis(),
         ticket: text.to_owned(),
         // A ticket is base64url, which needs no encoding in a query.

@@ -18,13 +18,13 @@ use crate::realtime::{Follow, handshake, last_event, patterns, upgraded};
 /// It opens one WebSocket, within a minute. Takes no body. Needs `read`.
 #[utoipa::path(
     post, path = "/api/v1/realtime/ticket", operation_id = "createRealtimeTicket", tag = "Realtime",
-    responses((status = 201, description = "The ticket, and where to use it.", body = wire::Ticket))
+    responses((status = 201, description = "The ticket, and where to use it.", body = wire::RealtimeTicket))
 )]
 pub(crate) async fn ticket(
     State(api): State<Api>,
     caller: Caller,
     place: Place,
-) -> Answer<(StatusCode, Confidential<wire::Ticket>)> {
+) -> Answer<(StatusCode, Confidential<wire::RealtimeTicket>)> {
     let ticket = api.engine.mint_ticket(&caller)?;
     Ok((StatusCode::CREATED, Confidential(convert::ticket_out(&ticket, &place.base()))))
 }

@@ -8,7 +8,7 @@ mod webhooks;
 
 pub(super) use error::{ErrorBody, ErrorMembers};
 pub(super) use messages::{SendResult, Vote};
-pub(super) use realtime::{RealtimeQuery, Ticket};
+pub(super) use realtime::{RealtimeQuery, RealtimeTicket};
 pub(super) use webhooks::{
     CreateWebhook, NoQuery, RetryPolicy, RetryPolicyIn, UpdateWebhook, Webhook, Webhooks,
 };

@@ -6,7 +6,7 @@ use utoipa::{IntoParams, ToSchema};
 /// The right to open the realtime WebSocket once.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub(crate) struct Ticket {
+pub(crate) struct RealtimeTicket {
     /// When it is void, milliseconds since 1970: a minute after it was given out.
     pub(crate) expires_at: i64,
     /// The ticket.
