@@ -212,7 +212,8 @@ def check_vote(server, receiver):
             previous = selected
         again = server.request("POST", path, {"options": []})
         check("the same again is no second vote", again["replayed"] and again["outboxId"] == id_of(frame))
-        for name, options in {"two of a single choice": ["Friday", "Saturday"], "what is no choice": ["Monday"]}.items():
+        wrong = {"two of a single choice": ["Friday", "Saturday"], "what is no choice": ["Monday"]}
+        for name, options in wrong.items():
             answer = server.send("POST", path, {"options": options})
             check(f"refused: {name}", (answer.status, answer.json()["error"]["code"]) == (400, "validation_error"))
         last = server.request("POST", path, {"options": ["Friday"]})["outboxId"]

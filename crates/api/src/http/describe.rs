@@ -3,9 +3,17 @@
 
 use std::collections::BTreeMap;
 
+use posthouse_types::limits::IDEMPOTENCY_KEY_CHARS_MAX;
 use utoipa::openapi::path::{Operation, Parameter, ParameterIn};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::{Content, OpenApi, Ref, RefOr, Response, ResponseBuilder};
+
+/// Says whose document it is.
+pub(crate) fn entitle(document: &mut OpenApi, title: &str, description: &str) {
+    title.clone_into(&mut document.info.title);
+    document.info.description = Some(description.to_owned());
+    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+}
 
 /// A dialect's errors as its document shows them.
 pub(crate) struct ErrorDocs {
@@ -54,7 +62,7 @@ impl ErrorDocs {
             let operations =
                 [&mut item.get, &mut item.put, &mut item.post, &mut item.patch, &mut item.delete];
             for operation in operations.into_iter().flatten() {
-                operation.parameters.iter_mut().flatten().for_each(never_null);
+                operation.parameters.iter_mut().flatten().for_each(complete_parameter);
                 for status in self.statuses_of(operation) {
                     let response: RefOr<Response> = Ref::from_response_name(self.component(status)).into();
                     operation.responses.responses.entry(status.to_string()).or_insert(response);
@@ -86,12 +94,20 @@ impl ErrorDocs {
     }
 }
 
-/// What is optional in a header or query is absent, never null.
-fn never_null(parameter: &mut RefOr<Parameter>) {
-    if let RefOr::T(Parameter { schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter
-        && let SchemaType::Array(types) = &object.schema_type
+/// What is optional in a header or query is absent, never null; and what holds for one header holds wherever it is
+/// taken.
+fn complete_parameter(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(Parameter { name, schema: Some(RefOr::T(Schema::Object(object))), .. }) = parameter else {
+        return;
+    };
+    if let SchemaType::Array(types) = &object.schema_type
         && let Some(only) = types.iter().find(|one| **one != Type::Null)
     {
         object.schema_type = SchemaType::Type(only.clone());
+    }
+    if name == "Idempotency-Key" {
+        object.min_length = Some(1);
+        object.max_length = Some(IDEMPOTENCY_KEY_CHARS_MAX);
+        object.pattern = Some("^[!-~]+$".to_owned());
     }
 }

@@ -12,6 +12,7 @@ mod fields;
 mod idempotency;
 mod json;
 mod limits;
+mod members;
 mod page;
 mod path;
 mod place;
@@ -27,7 +28,7 @@ pub(crate) use body::{
 pub(crate) use caller::Credentials;
 pub(crate) use confidential::Confidential;
 pub(crate) use depth::is_too_deep;
-pub(crate) use describe::ErrorDocs;
+pub(crate) use describe::{ErrorDocs, entitle};
 pub(crate) use fields::Fields;
 pub(crate) use idempotency::Idempotency;
 pub(crate) use json::{Object, nullable, present};
@@ -39,7 +40,9 @@ pub(crate) use page::{Cursor, cursor_text, page_request};
 pub(crate) use path::{Id, Segments, path_id};
 pub(crate) use place::Place;
 pub(crate) use query::Query;
-pub(crate) use render::{Answer, Refusal, Render, Shell, error_headers, unknown_path, wrong_method};
+pub(crate) use render::{
+    Answer, Refusal, Render, Shell, error_headers, fault_location, unknown_path, wrong_method,
+};
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use state::Api;
 pub use state::ApiOptions;

@@ -145,6 +145,27 @@ where
     }
 }
 
+/// Where in the request the fault lies, for the kinds that have one place.
+pub(crate) fn fault_location(kind: &ErrorKind) -> Option<&str> {
+    match kind {
+        ErrorKind::Malformed { location } => Some(location),
+        ErrorKind::Conflict { location } => location.as_deref(),
+        ErrorKind::Unauthenticated => Some("header.authorization"),
+        ErrorKind::IdempotencyKeyReused => Some("header.idempotency-key"),
+        ErrorKind::UnsupportedMediaType => Some("header.content-type"),
+        ErrorKind::TooLarge { .. } => Some("body"),
+        ErrorKind::Forbidden { .. }
+        | ErrorKind::NotFound
+        | ErrorKind::Invalid(_)
+        | ErrorKind::RateLimited { .. }
+        | ErrorKind::UnknownPath
+        | ErrorKind::WrongMethod
+        | ErrorKind::TimedOut
+        | ErrorKind::Unavailable
+        | ErrorKind::Internal => None,
+    }
+}
+
 fn refuse(kind: ErrorKind, detail: &'static str) -> Response {
     Refusal::from(Error::new(kind, detail)).into_response()
 }

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::error::TITLES;
 use super::wire;
-use crate::http::ErrorDocs;
+use crate::http::{ErrorDocs, entitle};
 
 const DESCRIPTION: &str = "tellcasey's webhook endpoints: what happens in conversations, pushed to your URLs.\n\n\
     Authenticate with `Authorization: Bearer <key>`. Deliveries are signed as Standard Webhooks say.";
@@ -21,9 +21,7 @@ struct Frame;
 /// The document without its paths.
 pub(super) fn frame() -> OpenApi {
     let mut document = <Frame as utoipa::OpenApi>::openapi();
-    "Posthouse: tellcasey".clone_into(&mut document.info.title);
-    document.info.description = Some(DESCRIPTION.to_owned());
-    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    entitle(&mut document, "Posthouse: tellcasey", DESCRIPTION);
     let components = document.components.get_or_insert_default();
     let mut key = Http::new(HttpAuthScheme::Bearer);
     key.description =

@@ -5,7 +5,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::error::TITLES;
 use super::wire;
-use crate::http::ErrorDocs;
+use crate::http::{ErrorDocs, entitle};
 
 const DESCRIPTION: &str = "Molroo's webhooks: what happens in a session, pushed to your URL.\n\nAuthenticate with \
     `Authorization: Bearer <key>` or `X-API-Key: <key>`.";
@@ -21,9 +21,7 @@ struct Frame;
 /// The document without its paths.
 pub(super) fn frame() -> OpenApi {
     let mut document = <Frame as utoipa::OpenApi>::openapi();
-    "Posthouse: Molroo".clone_into(&mut document.info.title);
-    document.info.description = Some(DESCRIPTION.to_owned());
-    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    entitle(&mut document, "Posthouse: Molroo", DESCRIPTION);
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     let header = ApiKey::Header(ApiKeyValue::new("X-API-Key"));

@@ -8,7 +8,7 @@ use http::{HeaderValue, StatusCode};
 use posthouse_engine::{Error, ErrorKind, FieldError};
 
 use super::wire::{Problem, ProblemMember};
-use crate::http::{Place, error_headers};
+use crate::http::{Place, error_headers, fault_location};
 
 /// One kind of error as this dialect shows it.
 pub(crate) struct Row {
@@ -172,7 +172,7 @@ pub(crate) fn render(error: &Error, place: &Place) -> Response {
     let row = row(&error.kind);
     let errors = match &error.kind {
         ErrorKind::Invalid(fields) => fields.iter().map(member).collect(),
-        kind => location(kind).map(|place| member_of(place, &error.detail)).into_iter().collect(),
+        kind => fault_location(kind).map(|place| member_of(place, &error.detail)).into_iter().collect(),
     };
     let problem = Problem {
         kind: format!("/errors/{}", row.slug),
@@ -187,27 +187,6 @@ pub(crate) fn render(error: &Error, place: &Place) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
     error_headers(error, headers);
     response
-}
-
-/// Where in the request the fault lies, for the kinds that have one place.
-fn location(kind: &ErrorKind) -> Option<&str> {
-    match kind {
-        ErrorKind::Malformed { location } => Some(location),
-        ErrorKind::Conflict { location } => location.as_deref(),
-        ErrorKind::Unauthenticated => Some("header.authorization"),
-        ErrorKind::IdempotencyKeyReused => Some("header.idempotency-key"),
-        ErrorKind::UnsupportedMediaType => Some("header.content-type"),
-        ErrorKind::TooLarge { .. } => Some("body"),
-        ErrorKind::Forbidden { .. }
-        | ErrorKind::NotFound
-        | ErrorKind::Invalid(_)
-        | ErrorKind::RateLimited { .. }
-        | ErrorKind::UnknownPath
-        | ErrorKind::WrongMethod
-        | ErrorKind::TimedOut
-        | ErrorKind::Unavailable
-        | ErrorKind::Internal => None,
-    }
 }
 
 fn member_of(location: &str, message: &str) -> ProblemMember {

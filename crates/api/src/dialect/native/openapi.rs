@@ -5,7 +5,7 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 
 use super::errors::ROWS;
 use super::wire::{Problem, ProblemMember};
-use crate::http::ErrorDocs;
+use crate::http::{ErrorDocs, entitle};
 
 const DESCRIPTION: &str = "Webhooks out and in: publish events, register endpoints, see what became of every \
     delivery.\n\nAuthenticate with `Authorization: Bearer <key>`. Times are RFC 3339 in UTC. Lists are newest first: \
@@ -33,9 +33,7 @@ struct Frame;
 /// The document without its paths.
 pub(super) fn frame() -> OpenApi {
     let mut document = <Frame as utoipa::OpenApi>::openapi();
-    "Posthouse".clone_into(&mut document.info.title);
-    document.info.description = Some(DESCRIPTION.to_owned());
-    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    entitle(&mut document, "Posthouse", DESCRIPTION);
     let components = document.components.get_or_insert_default();
     let mut key = Http::new(HttpAuthScheme::Bearer);
     key.description = Some("An API key: `sk_live_…` or `sk_test_…`.".to_owned());

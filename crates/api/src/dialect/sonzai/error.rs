@@ -11,7 +11,7 @@ use posthouse_engine::{Error, ErrorKind, FieldError};
 
 use super::schema;
 use super::wire::{ErrorDetail, ErrorModel};
-use crate::http::{Place, error_headers};
+use crate::http::{Place, error_headers, fault_location};
 
 /// The schema of an error's body, and the media type.
 pub(super) const SCHEMA: &str = "ErrorModel";
@@ -65,7 +65,7 @@ pub(in crate::dialect) fn render(error: &Error, place: &Place) -> Response {
     let (detail, errors) = match &error.kind {
         ErrorKind::Invalid(fields) => (VALIDATION_FAILED, fields.iter().map(detail_of).collect()),
         kind => {
-            let part = location(kind).map(|location| ErrorDetail {
+            let part = fault_location(kind).map(|location| ErrorDetail {
                 location: location.to_owned(),
                 message: error.detail.to_string(),
                 value: None,
@@ -106,26 +106,5 @@ fn detail_of(field: &FieldError) -> ErrorDetail {
         location: field.location.clone(),
         message: field.message.clone(),
         value: field.value.clone(),
-    }
-}
-
-/// The part of the request that an error is about, for the kinds that have one.
-fn location(kind: &ErrorKind) -> Option<&str> {
-    match kind {
-        ErrorKind::Malformed { location } => Some(location),
-        ErrorKind::Conflict { location } => location.as_deref(),
-        ErrorKind::IdempotencyKeyReused => Some("header.idempotency-key"),
-        ErrorKind::UnsupportedMediaType => Some("header.content-type"),
-        ErrorKind::Unauthenticated => Some("header.authorization"),
-        ErrorKind::TooLarge { .. } => Some("body"),
-        ErrorKind::Forbidden { .. }
-        | ErrorKind::NotFound
-        | ErrorKind::Invalid(_)
-        | ErrorKind::RateLimited { .. }
-        | ErrorKind::UnknownPath
-        | ErrorKind::WrongMethod
-        | ErrorKind::TimedOut
-        | ErrorKind::Unavailable
-        | ErrorKind::Internal => None,
     }
 }

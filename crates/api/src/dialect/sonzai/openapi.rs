@@ -7,7 +7,7 @@ use utoipa_axum::router::UtoipaMethodRouter;
 
 use super::error::{MEDIA, SCHEMA, TITLES};
 use super::wire::{ErrorDetail, ErrorModel};
-use crate::http::{Api, ErrorDocs};
+use crate::http::{Api, ErrorDocs, entitle};
 
 const DESCRIPTION: &str = "Sonzai's webhooks: one URL for each event type of a project, or of the tenant.\n\n\
     Authenticate with `Authorization: Bearer <key>`. The tenant-scoped calls mean the key's own project when the key is \
@@ -30,9 +30,7 @@ struct Frame;
 /// The document without its paths.
 pub(super) fn frame() -> OpenApi {
     let mut document = <Frame as utoipa::OpenApi>::openapi();
-    "Posthouse: Sonzai".clone_into(&mut document.info.title);
-    document.info.description = Some(DESCRIPTION.to_owned());
-    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    entitle(&mut document, "Posthouse: Sonzai", DESCRIPTION);
     let components = document.components.get_or_insert_default();
     components.add_security_scheme("key", SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)));
     document

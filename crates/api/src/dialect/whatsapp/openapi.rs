@@ -5,7 +5,7 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, Secur
 
 use super::error::ROWS;
 use super::wire::{ErrorBody, ErrorMembers};
-use crate::http::ErrorDocs;
+use crate::http::{ErrorDocs, entitle};
 
 const DESCRIPTION: &str = "The webhook, poll vote and realtime calls of WhatsApp Gateway, at its own paths.\n\n\
     Authenticate with `Authorization: Bearer <token>`, where the token is an API key or a login, or with the key in \
@@ -27,9 +27,7 @@ struct Frame;
 /// The document without its paths.
 pub(super) fn frame() -> OpenApi {
     let mut document = <Frame as utoipa::OpenApi>::openapi();
-    "Posthouse: WhatsApp Gateway".clone_into(&mut document.info.title);
-    document.info.description = Some(DESCRIPTION.to_owned());
-    env!("CARGO_PKG_VERSION").clone_into(&mut document.info.version);
+    entitle(&mut document, "Posthouse: WhatsApp Gateway", DESCRIPTION);
     let components = document.components.get_or_insert_default();
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.bearer_format = Some("JWT".to_owned());

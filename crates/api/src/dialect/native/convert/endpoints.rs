@@ -1,6 +1,5 @@
 //! Endpoints.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use posthouse_engine::{Caller, CreateEndpoint, EndpointDetail, Error, NewSecret, Rotate, Rotated};
@@ -70,7 +69,7 @@ pub(crate) fn create_endpoint(request: wire::CreateEndpoint) -> Result<CreateEnd
     let project = fields.read_if(project, str::parse::<ProjectId>, || "body.project_id".to_owned());
     let session = request.session_id.as_deref();
     let session = fields.read_if(session, SessionId::parse, || "body.session_id".to_owned());
-    let headers = headers_in(request.headers.unwrap_or_default(), &mut fields).unwrap_or_default();
+    let headers = fields.headers(request.headers.unwrap_or_default(), "body.headers").unwrap_or_default();
     // A new endpoint is the default one, changed by what is said; null says nothing.
     let change = read_change(
         wire::UpdateEndpoint {
@@ -101,7 +100,7 @@ pub(crate) fn settings_change(
 ) -> Result<(SettingsChange, Option<Headers>), Error> {
     let mut fields = Fields::default();
     let headers = request.headers.take();
-    let headers = headers.and_then(|headers| headers_in(headers.unwrap_or_default(), &mut fields));
+    let headers = headers.and_then(|headers| fields.headers(headers.unwrap_or_default(), "body.headers"));
     let change = read_change(request, &mut fields);
     fields.finish()?;
     Ok((change, headers))
@@ -112,7 +111,7 @@ fn read_change(request: wire::UpdateEndpoint, fields: &mut Fields) -> SettingsCh
     SettingsChange {
         url: fields.read_if(url, EndpointUrl::parse, || "body.url".to_owned()),
         events: request.events.and_then(|events| match events {
-            Some(patterns) => events_in(&patterns, fields),
+            Some(patterns) => fields.event_filter(&patterns, "body.events"),
             None => Some(EventFilter::all()),
         }),
         description: request.description.map(Option::unwrap_or_default),
@@ -136,26 +135,6 @@ fn read_change(request: wire::UpdateEndpoint, fields: &mut Fields) -> SettingsCh
         enabled: request.enabled,
         metadata: request.metadata.map(Option::unwrap_or_default),
     }
-}
-
-fn events_in(patterns: &[String], fields: &mut Fields) -> Option<EventFilter> {
-    let mut read = Vec::with_capacity(patterns.len());
-    for (index, pattern) in patterns.iter().enumerate() {
-        read.extend(fields.read(pattern, EventPattern::parse, || format!("body.events[{index}]")));
-    }
-    if read.len() < patterns.len() {
-        return None;
-    }
-    fields.take(EventFilter::new(read), || "body.events".to_owned())
-}
-
-fn headers_in(headers: BTreeMap<String, String>, fields: &mut Fields) -> Option<Headers> {
-    Headers::new(headers)
-        .map_err(|(name, invalid)| {
-            let dot = if name.is_empty() { "" } else { "." };
-            fields.refuse(format!("body.headers{dot}{name}"), invalid);
-        })
-        .ok()
 }
 
 fn rate_limit_in(Object(limit): &Object<wire::RateLimitIn>, fields: &mut Fields) -> Option<RateLimit> {

@@ -1,7 +1,5 @@
 //! Webhooks, which are endpoints of the format `whatsapp`.
 
-use std::collections::BTreeMap;
-
 use posthouse_engine::{CreateEndpoint, EndpointDetail, Error, NewSecret, organization_id};
 use posthouse_types::retry::{Schedule, Steps};
 use posthouse_types::wire::WHATSAPP_STEPS;
@@ -95,14 +93,16 @@ fn read(request: wire::UpdateWebhook, fields: &mut Fields) -> Changes {
     let session = request
         .session_id
         .map(|session| fields.read_if(session.as_deref(), SessionId::parse, || "body.sessionId".to_owned()));
-    let headers = request.custom_headers.and_then(|headers| headers_in(headers.unwrap_or_default(), fields));
+    let headers = request
+        .custom_headers
+        .and_then(|headers| fields.headers(headers.unwrap_or_default(), "body.customHeaders"));
     let secret = request.secret.map(|secret| match secret {
         Some(text) => NewSecret::Given(SecretText::new(text)),
         None => NewSecret::Unsigned,
     });
     let settings = SettingsChange {
         url: fields.read_if(request.url.as_deref(), EndpointUrl::parse, || "body.url".to_owned()),
-        events: request.events.and_then(|patterns| events_in(&patterns, fields)),
+        events: request.events.and_then(|patterns| fields.event_filter(&patterns, "body.events")),
         retry_policy: request.retry_policy.and_then(|policy| match policy {
             Some(Object(policy)) => policy_in(&policy, fields),
             None => Some(Wire::Whatsapp.retry_policy()),
@@ -110,26 +110,6 @@ fn read(request: wire::UpdateWebhook, fields: &mut Fields) -> Changes {
         active: request.active,
     };
     Changes { settings, headers, session, secret }
-}
-
-fn events_in(patterns: &[String], fields: &mut Fields) -> Option<EventFilter> {
-    let mut read = Vec::with_capacity(patterns.len());
-    for (index, pattern) in patterns.iter().enumerate() {
-        read.extend(fields.read(pattern, EventPattern::parse, || format!("body.events[{index}]")));
-    }
-    if read.len() < patterns.len() {
-        return None;
-    }
-    fields.take(EventFilter::new(read), || "body.events".to_owned())
-}
-
-fn headers_in(headers: BTreeMap<String, String>, fields: &mut Fields) -> Option<Headers> {
-    Headers::new(headers)
-        .map_err(|(name, invalid)| {
-            let dot = if name.is_empty() { "" } else { "." };
-            fields.refuse(format!("body.customHeaders{dot}{name}"), invalid);
-        })
-        .ok()
 }
 
 fn policy_in(policy: &wire::RetryPolicyIn, fields: &mut Fields) -> Option<RetryPolicy> {
