@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use governor::clock::{Clock as _, DefaultClock};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use posthouse_store::{KeyRecord, Tenant};
 use posthouse_types::{
     Capabilities, Capability, Environment, KeyId, KeyStyle, Name, Page, PageRequest, ProjectId, SecretText,
@@ -25,7 +25,9 @@ use crate::{Engine, IdSource};
 
 /// How long a key is believed without asking the store again: another process may have removed it.
 const BELIEVED_FOR: Duration = Duration::from_secs(1);
-/// Keys remembered at a time; past it the memory starts afresh.
+/// How long an organization is believed to be none of ours.
+const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// Keys, or organizations, remembered at a time; past it the memory starts afresh.
 const REMEMBERED_MAX: usize = 10_000;
 /// Longer texts are not keys.
 const KEY_CHARS_MAX: usize = 128;
@@ -78,6 +80,8 @@ pub struct CreatedKey {
 pub(crate) struct KeyCache {
     limit: KeyLimit,
     known: RwLock<HashMap<[u8; 32], Arc<Known>>>,
+    /// By key, or by person: one who comes with another login has used up what the first one did.
+    limiters: Mutex<HashMap<KeyId, Arc<DefaultDirectRateLimiter>>>,
 }
 
 struct Known {
@@ -88,7 +92,7 @@ struct Known {
 
 impl KeyCache {
     pub(crate) fn new(limit: KeyLimit) -> Self {
-        Self { limit, known: RwLock::default() }
+        Self { limit, known: RwLock::default(), limiters: Mutex::default() }
     }
 
     /// What is known of a key and need not be asked for again just now.
@@ -99,21 +103,27 @@ impl KeyCache {
     }
 
     fn put(&self, digest: [u8; 32], caller: Caller, now: Timestamp) -> Arc<Known> {
+        let limiter = self.limiter(caller.key);
         let mut known = self.known.write();
+        if known.len() >= REMEMBERED_MAX {
+            known.retain(|_, entry| now.since(entry.checked_at) < BELIEVED_FOR);
+        }
         if known.len() >= REMEMBERED_MAX {
             known.clear();
         }
-        // A key that is looked up again keeps its limiter, or looking up would refill it.
-        let limiter = known.get(&digest).map_or_else(
-            || {
-                let quota = Quota::per_second(self.limit.per_second).allow_burst(self.limit.burst);
-                Arc::new(RateLimiter::direct(quota))
-            },
-            |old| Arc::clone(&old.limiter),
-        );
         let entry = Arc::new(Known { caller, checked_at: now, limiter });
         known.insert(digest, Arc::clone(&entry));
         entry
+    }
+
+    /// The limiter of a key; who is looked up again keeps the one it had, or looking up would refill it.
+    fn limiter(&self, key: KeyId) -> Arc<DefaultDirectRateLimiter> {
+        let mut limiters = self.limiters.lock();
+        if limiters.len() >= REMEMBERED_MAX {
+            limiters.retain(|_, limiter| Arc::strong_count(limiter) > 1);
+        }
+        let quota = Quota::per_second(self.limit.per_second).allow_burst(self.limit.burst);
+        Arc::clone(limiters.entry(key).or_insert_with(|| Arc::new(RateLimiter::direct(quota))))
     }
 
     fn forget(&self, digest: &[u8; 32]) {
@@ -194,10 +204,13 @@ impl Engine {
     }
 
     /// The tenant that a login calls so. What looks like an id is one: a tenant that was named after another's id
-    /// is not that other. Tenants stay, so those known are never asked for again.
+    /// is not that other. Tenants stay, so those known are not asked for again, and those unknown not at once.
     async fn tenant_of(&self, organization: &str) -> Result<Option<TenantId>> {
-        if let Some(tenant) = self.tenants.read().get(organization) {
-            return Ok(Some(*tenant));
+        let now = self.clock.now();
+        if let Some((tenant, checked_at)) = self.tenants.read().get(organization).copied()
+            && (tenant.is_some() || now.since(checked_at) < UNKNOWN_FOR)
+        {
+            return Ok(tenant);
         }
         let id =
             organization.strip_prefix(ORGANIZATION_PREFIX).map(|rest| format!("{}{rest}", TenantId::PREFIX));
@@ -206,11 +219,13 @@ impl Engine {
             Some(id) => tenant.id == id,
             None => tenant.name.as_str() == organization,
         };
-        let found = self.store.tenants().await?.into_iter().find(is_meant);
-        Ok(found.map(|tenant| {
-            self.tenants.write().insert(organization.to_owned(), tenant.id);
-            tenant.id
-        }))
+        let found = self.store.tenants().await?.into_iter().find(is_meant).map(|tenant| tenant.id);
+        let mut tenants = self.tenants.write();
+        if tenants.len() >= REMEMBERED_MAX {
+            tenants.clear();
+        }
+        tenants.insert(organization.to_owned(), (found, now));
+        Ok(found)
     }
 
     /// True as long as the caller's key is there; asks the store when it has not for a second.

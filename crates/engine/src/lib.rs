@@ -4,6 +4,7 @@
 //! and answer domain values. It knows no HTTP server, no SQL and no dialect. Rules live here and nowhere else:
 //! who may do what, what a value may be, what happens when.
 
+mod bodies;
 mod caller;
 mod catalogue;
 mod changes;
@@ -31,7 +32,7 @@ use std::sync::Arc;
 
 use posthouse_egress::Sender;
 use posthouse_store::Store;
-use posthouse_types::{EndpointId, Health, TenantId};
+use posthouse_types::{EndpointId, Health, TenantId, Timestamp};
 
 pub use caller::Caller;
 pub use catalogue::{Project, PutEventType};
@@ -117,9 +118,10 @@ pub struct Engine {
     catalogue: catalogue::Catalogue,
     keys: keys::KeyCache,
     logins: Option<Logins>,
-    /// Tenants by what logins call them.
-    tenants: parking_lot::RwLock<HashMap<String, TenantId>>,
+    /// Tenants by what logins call them, and since when that is known; `None` where there is none.
+    tenants: parking_lot::RwLock<HashMap<String, (Option<TenantId>, Timestamp)>>,
     health: service::HealthBook,
+    bodies: bodies::Bodies,
     /// Held while the store and what is kept of it in memory change together, so that both end up with the same
     /// last change.
     turn: tokio::sync::Mutex<()>,
@@ -145,6 +147,7 @@ impl Engine {
             registry: registry::Registry::default(),
             catalogue: catalogue::Catalogue::default(),
             health: service::HealthBook::default(),
+            bodies: bodies::Bodies::default(),
             turn: tokio::sync::Mutex::new(()),
             puts: tokio::sync::Mutex::new(()),
             changes: changes::Changes::default(),
@@ -178,7 +181,7 @@ impl Engine {
     }
 
     /// The clock.
-    pub fn now(&self) -> posthouse_types::Timestamp {
+    pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 

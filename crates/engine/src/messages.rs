@@ -53,8 +53,8 @@ pub struct CastVote {
 /// A vote that stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Voted {
-    /// The event that told of it.
-    pub event: EventId,
+    /// The event that told of it; `None` when there was nothing to tell.
+    pub event: Option<EventId>,
     /// It stood already: nothing was changed, and no event made.
     pub unchanged: bool,
 }
@@ -116,9 +116,7 @@ impl Engine {
     /// the event `poll.vote` that tells of it are one commit.
     pub async fn vote(&self, caller: &Caller, cast: CastVote) -> Result<Voted> {
         caller.need(Capability::Send)?;
-        let session = self.session_by_either_name(caller, &cast.session).await?;
-        let message = self.store.message(caller.space, &session.id, cast.message).await?;
-        let message = message.ok_or_else(|| Error::not_found("message", cast.message))?;
+        let (session, message) = self.poll_of(caller, &cast).await?;
         let poll = message.poll.as_ref().ok_or_else(|| Error::field("path.mid", "is not a poll"))?;
         let selected = poll.choose(&cast.options).map_err(|invalid| Error::field("body.options", invalid))?;
         let voter = session.id.as_str();
@@ -126,8 +124,8 @@ impl Engine {
             let standing = self.store.votes(caller.space, message.id).await?;
             let former = standing.into_iter().find(|vote| vote.voter == voter);
             let previous = former.as_ref().map(|vote| vote.selected.clone());
-            if let Some(former) = former.filter(|vote| vote.selected == selected) {
-                return Ok(Voted { event: former.event, unchanged: true });
+            if previous.as_deref().unwrap_or_default() == selected {
+                return Ok(Voted { event: former.map(|vote| vote.event), unchanged: true });
             }
             let event = self.vote_event(&session, &cast, &selected, previous.as_deref());
             let id = event.id;
@@ -142,7 +140,7 @@ impl Engine {
             let changes = vec![Change::Vote { message: message.id, vote, previous }];
             let accept = Accept { space: caller.space, events: vec![new], changes, idempotency: None };
             match self.store.accept(accept).await? {
-                Acceptance::New => return Ok(Voted { event: id, unchanged: false }),
+                Acceptance::New => return Ok(Voted { event: Some(id), unchanged: false }),
                 Acceptance::Stale => {}
                 other => return Err(unforeseen(&other)),
             }
@@ -150,18 +148,24 @@ impl Engine {
         Err(StoreError::Stale.into())
     }
 
-    /// WhatsApp Gateway writes one session with and without a prefix; only there can one vote.
-    async fn session_by_either_name(&self, caller: &Caller, id: &SessionId) -> Result<SessionRecord> {
-        match self.visible_session(caller, id).await {
-            Err(Error { kind: ErrorKind::NotFound, .. }) => {}
-            found => return found,
+    /// The message that is meant, and its session. WhatsApp Gateway writes one session with and without a prefix, and
+    /// only there can one vote: so the message may lie under the other name.
+    async fn poll_of(&self, caller: &Caller, cast: &CastVote) -> Result<(SessionRecord, Message)> {
+        let mut session_is_there = false;
+        for name in [Some(cast.session.clone()), session_twin(&cast.session)].into_iter().flatten() {
+            let session = match self.visible_session(caller, &name).await {
+                Err(Error { kind: ErrorKind::NotFound, .. }) => continue,
+                session => session?,
+            };
+            session_is_there = true;
+            if let Some(message) = self.store.message(caller.space, &session.id, cast.message).await? {
+                return Ok((session, message));
+            }
         }
-        let not_found = || Error::not_found("session", id);
-        let twin = session_twin(id).ok_or_else(not_found)?;
-        self.visible_session(caller, &twin).await.map_err(|error| match error.kind {
-            ErrorKind::NotFound => not_found(),
-            _ => error,
-        })
+        if session_is_there {
+            return Err(Error::not_found("message", cast.message));
+        }
+        Err(Error::not_found("session", &cast.session))
     }
 
     fn vote_event(

@@ -1,5 +1,6 @@
 //! Endpoints in memory: matching an event costs a few look-ups, however many endpoints there are.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -21,8 +22,8 @@ struct Inner {
     /// Of enabled endpoints only.
     scopes: HashMap<Scope, ByType>,
     spaces: HashMap<Space, HashSet<EndpointId>>,
-    /// How many endpoints admit sessions under either of two names.
-    two_named: usize,
+    /// How many endpoints of a space admit sessions under either of two names; spaces without any are left out.
+    two_named: HashMap<Space, usize>,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -91,6 +92,8 @@ impl Registry {
     pub(crate) fn matching(&self, event: &Event) -> Vec<Arc<Target>> {
         let inner = self.inner.read();
         let mut found: Vec<Arc<Target>> = Vec::new();
+        let two_named = inner.two_named.contains_key(&event.space);
+        let twin = event.session.as_ref().filter(|_| two_named).and_then(session_twin);
         let projects = [None, event.project];
         for project in &projects[..=usize::from(event.project.is_some())] {
             let mut collect = |session| {
@@ -100,15 +103,14 @@ impl Registry {
                 }
             };
             collect(None);
-            if let Some(session) = &event.session {
-                collect(Some(session.clone()));
-                // Few spaces have endpoints to which a session has two names; the others need not ask.
-                if inner.two_named > 0 {
-                    collect(session_twin(session));
-                }
+            if event.session.is_some() {
+                collect(event.session.clone());
+            }
+            if twin.is_some() {
+                collect(twin.clone());
             }
         }
-        if inner.two_named > 0 {
+        if twin.is_some() {
             found.retain(|target| target.endpoint.admits(event));
         }
         if found.len() > 1 {
@@ -123,7 +125,9 @@ impl Inner {
     fn insert(&mut self, target: Arc<Target>) {
         let endpoint = &target.endpoint;
         self.spaces.entry(endpoint.space).or_default().insert(endpoint.id);
-        self.two_named += usize::from(is_two_named(&target));
+        if is_two_named(&target) {
+            *self.two_named.entry(endpoint.space).or_default() += 1;
+        }
         if endpoint.settings.enabled {
             self.scopes.entry(scope_of(&target)).or_default().insert(&target);
         }
@@ -132,7 +136,14 @@ impl Inner {
 
     fn remove(&mut self, id: EndpointId) {
         let Some(old) = self.targets.remove(&id) else { return };
-        self.two_named -= usize::from(is_two_named(&old));
+        if is_two_named(&old)
+            && let Entry::Occupied(mut count) = self.two_named.entry(old.endpoint.space)
+        {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
         if let Some(ids) = self.spaces.get_mut(&old.endpoint.space) {
             ids.remove(&id);
         }

@@ -122,9 +122,10 @@ impl Config for SqliteStore {
         space: Space,
         project: Option<ProjectId>,
         key: &IdempotencyKey,
+        now: Timestamp,
     ) -> Result<Option<([u8; 32], Sealed)>> {
         let key = key.clone();
-        self.readers.points.read(move |reading| remembered::read(reading, space, project, &key)).await
+        self.readers.points.read(move |reading| remembered::read(reading, space, project, &key, now)).await
     }
 
     async fn use_once(&self, space: Space, token: [u8; 32], expires_at: Timestamp) -> Result<bool> {

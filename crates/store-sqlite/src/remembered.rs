@@ -46,12 +46,15 @@ pub(crate) fn read(
     space: Space,
     project: Option<ProjectId>,
     key: &IdempotencyKey,
+    now: Timestamp,
 ) -> Done<Option<([u8; 32], Sealed)>> {
     let Some(number) = reading.space(space)? else { return Ok(None) };
     let mut statement = reading.connection().prepare_cached(
-        "SELECT key, fingerprint, answer FROM remembered WHERE space = ?1 AND project = ?2 AND key = ?3",
+        "SELECT key, fingerprint, answer FROM remembered
+         WHERE space = ?1 AND project = ?2 AND key = ?3 AND expires_at > ?4",
     )?;
-    rows::first(&mut statement, (number, rows::project_code(project), key.as_str()), |row| {
+    let of = (number, rows::project_code(project), key.as_str(), now.as_millis());
+    rows::first(&mut statement, of, |row| {
         let cells = Cells::new("remembered", row);
         Ok((cells.get(1, "fingerprint")?, Sealed(cells.get(2, "answer")?)))
     })

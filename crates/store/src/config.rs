@@ -100,13 +100,14 @@ pub trait Config: Send + Sync {
     ) -> Result<Option<EndpointRecord>>;
 
     /// What is remembered under an idempotency key of an endpoint's change: the fingerprint of the request, and
-    /// the answer to it. Past its time it may or may not be there. These keys and those of
+    /// the answer to it, unless its time is past. These keys and those of
     /// [`crate::Journal::accept`] know nothing of each other.
     async fn remembered(
         &self,
         space: Space,
         project: Option<ProjectId>,
         key: &IdempotencyKey,
+        now: Timestamp,
     ) -> Result<Option<([u8; 32], Sealed)>>;
 
     /// Uses up a token: true the first time it is used in this space, false after, also when several use it at

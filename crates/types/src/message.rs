@@ -115,7 +115,7 @@ impl Poll {
         }
         let selected: Vec<String> =
             self.options.iter().filter(|option| chosen.contains(option)).cloned().collect();
-        if selected.len() > 1 && !self.multiple {
+        if chosen.len() > 1 && !self.multiple {
             return Err(Invalid::new(
                 "must have one entry, or none to clear the vote: the poll is single-choice",
             ));
@@ -166,6 +166,7 @@ mod tests {
         assert_eq!(single.choose(&texts(&["b"])), Ok(texts(&["b"])));
         assert_eq!(single.choose(&[]), Ok(vec![]));
         assert!(single.choose(&texts(&["a", "b"])).is_err());
+        assert!(single.choose(&texts(&["a", "a"])).is_err(), "exactly one");
         assert!(multiple.choose(&texts(&["a", "d"])).is_err());
     }
 }

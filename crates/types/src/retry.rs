@@ -101,8 +101,18 @@ impl RetryPolicy {
     pub fn wait_after(&self, attempt: u16, retry_after: Option<Duration>, random: f64) -> Option<Duration> {
         let base = self.base_wait(attempt)?;
         let spread = 1.0 + self.jitter * (2.0 * random - 1.0);
-        let wait = base.mul_f64(spread.max(0.0));
+        let wait = base.mul_f64(spread.max(0.0)).min(self.longest_wait());
         Some(retry_after.map_or(wait, |asked| wait.max(asked.min(RETRY_AFTER_MAX))))
+    }
+
+    /// A cap holds for the wait that is made, not for what it is spread from.
+    fn longest_wait(&self) -> Duration {
+        match &self.schedule {
+            Schedule::Standard | Schedule::Custom(_) => Duration::MAX,
+            Schedule::Exponential(steps) | Schedule::Linear(steps) | Schedule::Constant(steps) => {
+                Duration::from_secs(steps.cap_s)
+            }
+        }
     }
 
     fn base_wait(&self, attempt: u16) -> Option<Duration> {

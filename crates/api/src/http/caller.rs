@@ -4,6 +4,7 @@ use axum::extract::FromRequestParts;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use posthouse_engine::{Caller, Error, ErrorKind};
+use posthouse_types::Capability;
 
 use super::{Api, Refusal};
 
@@ -36,6 +37,33 @@ impl FromRequestParts<Api> for Caller {
             return Ok(api.engine.authenticate_key_or_login(presented).await?);
         }
         Ok(api.engine.authenticate(presented).await?)
+    }
+}
+
+/// A caller that may manage. Stands before the body among a handler's arguments, so that whoever may not is told so
+/// whatever the body says.
+pub(crate) struct Manager(pub(crate) Caller);
+
+/// A caller that may write into sessions, likewise.
+pub(crate) struct Writer(pub(crate) Caller);
+
+impl FromRequestParts<Api> for Manager {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        caller.need(Capability::Manage)?;
+        Ok(Self(caller))
+    }
+}
+
+impl FromRequestParts<Api> for Writer {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Refusal> {
+        let caller = Caller::from_request_parts(parts, api).await?;
+        caller.need(Capability::Send)?;
+        Ok(Self(caller))
     }
 }
 

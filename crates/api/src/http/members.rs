@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use posthouse_types::{EventFilter, EventPattern, Headers};
+use posthouse_types::{EventFilter, EventPattern, EventType, Headers};
 
 use super::Fields;
 
@@ -20,6 +20,29 @@ impl Fields {
             return None;
         }
         self.take(EventFilter::new(read), || location.to_owned())
+    }
+
+    /// Reads event types, each of which must be among those `known`; notes each that is not.
+    pub(crate) fn event_types(
+        &mut self,
+        names: &[String],
+        known: &[&'static str],
+        location: &str,
+    ) -> Option<EventFilter> {
+        let mut read = Vec::with_capacity(names.len().min(known.len()));
+        let mut all_known = true;
+        for (index, name) in names.iter().enumerate() {
+            let parsed = if known.contains(&name.as_str()) { EventType::parse(name).ok() } else { None };
+            let refused = || format!("must be one of {}, not `{name}`", known.join(", "));
+            let event_type = self.take(parsed.ok_or_else(refused), || format!("{location}[{index}]"));
+            all_known &= event_type.is_some();
+            read.extend(event_type.map(EventPattern::Exact));
+            if self.is_full() {
+                break;
+            }
+        }
+        let filter = all_known.then(|| EventFilter::new(read))?;
+        self.take(filter, || location.to_owned())
     }
 
     /// Reads custom headers, noting the one that is wrong.

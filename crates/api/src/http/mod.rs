@@ -25,7 +25,7 @@ mod state;
 pub(crate) use body::{
     BatchBody, EventBody, JsonBody, OptionalJson, RepeatableJson, RepeatableOptionalJson, parse,
 };
-pub(crate) use caller::Credentials;
+pub(crate) use caller::{Credentials, Manager, Writer};
 pub(crate) use confidential::Confidential;
 pub(crate) use depth::is_too_deep;
 pub(crate) use describe::{ErrorDocs, entitle};
@@ -41,7 +41,7 @@ pub(crate) use path::{Id, Segments, path_id};
 pub(crate) use place::Place;
 pub(crate) use query::Query;
 pub(crate) use render::{
-    Answer, Refusal, Render, Shell, error_headers, fault_location, unknown_path, wrong_method,
+    Answer, Refusal, Render, Shell, error_headers, fault_location, fault_text, unknown_path, wrong_method,
 };
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use state::Api;

@@ -17,7 +17,7 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use posthouse_engine::{Error, ErrorKind};
+use posthouse_engine::{Error, ErrorKind, FieldError};
 use tower::{Layer, Service};
 
 use super::limits::REQUEST_ID_CHARS_MAX;
@@ -143,6 +143,24 @@ where
             Ok(response)
         })
     }
+}
+
+/// All that is wrong in one text, each fault under the name by which the caller knows the member.
+pub(crate) fn fault_text(error: &Error) -> String {
+    match &error.kind {
+        ErrorKind::Invalid(fields) => fields.iter().map(sentence).collect::<Vec<_>>().join("; "),
+        _ => error.detail.to_string(),
+    }
+}
+
+fn sentence(field: &FieldError) -> String {
+    let FieldError { location, message, .. } = field;
+    let name = match location.as_str() {
+        "header.idempotency-key" => "Idempotency-Key",
+        "body" => "the body",
+        location => location.strip_prefix("body.").unwrap_or(location),
+    };
+    format!("{name}: {message}")
 }
 
 /// Where in the request the fault lies, for the kinds that have one place.

@@ -76,7 +76,13 @@ async fn every_call_as_it_goes_over_the_wire() {
     log.call(&world, "POST", &format!("{WEBHOOKS}/test"), "").await;
     log.call(&world, "DELETE", &one, "").await;
     log.call(&world, "GET", &one, "").await;
-    log.call(&world, "POST", WEBHOOKS, r#"{"event_types":["conversation.paused"]}"#).await;
+    log.call(
+        &world,
+        "POST",
+        WEBHOOKS,
+        r#"{"url":"https://example.com/","event_types":["conversation.paused"]}"#,
+    )
+    .await;
     log.call(&world, "GET", &format!("{WEBHOOKS}/test"), "").await;
     let [first, second] = [&first, &second].map(|made| made["data"]["secret"].as_str().unwrap());
     for secret in [first, second] {
@@ -203,7 +209,7 @@ async fn what_is_wrong_is_named() {
         (&large, "url: must be at most 2048 characters"),
         (&long, "description: must be at most 1024 characters"),
         (r#"{"url": "https://e.com/", "description": 1}"#, "description: "),
-        (r#"{"url": "https://e.com/", "event_types": []}"#, "event_types: must have at least one entry"),
+        (r#"{"url": "https://e.com/", "event_types": []}"#, "event_types: must have 1 to 100 entries"),
         (r#"{"url": "https://e.com/", "event_types": "conversation.started"}"#, "event_types: "),
         (r#"{"url": "https://e.com/", "event_types": [null]}"#, "event_types[0]: "),
         (r#"{"url": "https://e.com/", "event_types": ["test.event"]}"#, "event_types[0]: must be "),

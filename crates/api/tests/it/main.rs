@@ -9,6 +9,7 @@ mod coverage;
 mod happy;
 mod isolation;
 mod limits;
+mod logins;
 mod messages;
 mod molroo;
 mod probes;

@@ -103,3 +103,27 @@ async fn a_session_takes_its_messages_with_it() {
     world.make("/api/v1/sessions", r#"{"id":"s1"}"#).await;
     assert_eq!(world.get(MESSAGES).await.json()["data"], json!([]));
 }
+
+#[tokio::test]
+async fn a_poll_is_found_under_either_name_of_its_session_whatever_is_registered() {
+    let world = world().await;
+    let poll = world.post(MESSAGES, POLL).await.json()["id"].as_str().unwrap().to_owned();
+    let vote = async |session: &str| {
+        let path = format!("/whatsapp/api/v1/sessions/{session}/messages/{poll}/vote");
+        world.post(&path, r#"{"options":["soup"]}"#).await.status
+    };
+    assert_eq!(vote("sess_s1").await, StatusCode::OK);
+    world.make("/api/v1/sessions", r#"{"id":"sess_s1"}"#).await;
+    assert_eq!((vote("sess_s1").await, vote("s1").await), (StatusCode::OK, StatusCode::OK));
+    assert_eq!(vote("s2").await, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn clearing_a_vote_that_was_never_cast_tells_no_one() {
+    let world = world().await;
+    let poll = world.post(MESSAGES, POLL).await.json()["id"].as_str().unwrap().to_owned();
+    let path = format!("/whatsapp/api/v1/sessions/s1/messages/{poll}/vote");
+    let answer = world.post(&path, r#"{"options":[]}"#).await.json();
+    assert_eq!((&answer["replayed"], &answer["outboxId"]), (&json!(true), &Value::Null));
+    assert_eq!(world.get("/api/v1/events").await.json()["data"], json!([]));
+}

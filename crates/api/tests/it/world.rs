@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use posthouse_api::ApiOptions;
 use posthouse_engine::service::Deliver;
-use posthouse_engine::{Clock as _, CreateKey, Engine, IdSource, Options, Parts, Vault, create_first_key};
+use posthouse_engine::{Clock, CreateKey, Engine, IdSource, Logins, Options, Parts, Vault, create_first_key};
 use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
 use posthouse_testkit::{ManualClock, ScriptedSender};
 use posthouse_types::{Capabilities, Capability, Environment, KeyStyle, Name};
@@ -42,6 +42,15 @@ impl World {
     }
 
     pub(crate) async fn with(options: Options, api: ApiOptions) -> Self {
+        Self::with_logins(options, api, |_| None).await
+    }
+
+    /// One that takes the logins that are made by its clock.
+    pub(crate) async fn with_logins(
+        options: Options,
+        api: ApiOptions,
+        logins: impl FnOnce(Arc<dyn Clock>) -> Option<Logins>,
+    ) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let store = Arc::new(SqliteStore::open(StoreOptions::new(dir.path(), Role::Server)).unwrap());
         let clock = Arc::new(ManualClock::default());
@@ -53,7 +62,7 @@ impl World {
             sender: sender.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
-            logins: None,
+            logins: logins(clock.clone()),
             vault: Vault::new(&[1; 32]),
             options,
         };

@@ -84,7 +84,8 @@ impl Engine {
     ) -> Result<(EndpointDetail, Option<SecretText>)> {
         caller.need(Capability::Manage)?;
         let repeatable = repeatable.as_ref();
-        let done = self.once(caller, repeatable, || self.register(caller, create, repeatable)).await?;
+        let done =
+            self.once(caller, repeatable, |repeatable| self.register(caller, create, repeatable)).await?;
         let record = self.visible_endpoint(caller, done.endpoint).await?;
         Ok((self.detail(record)?, done.secret()))
     }
@@ -103,7 +104,7 @@ impl Engine {
             self.check_session(caller, session, project, wire).await?;
             let query = EndpointQuery {
                 wire: Some(wire),
-                session: Some(session.clone()),
+                session: Some(Some(session.clone())),
                 ..EndpointQuery::default()
             };
             let count = self.selected(caller, &query).len();
@@ -190,6 +191,10 @@ impl Engine {
         update: UpdateEndpoint<'_>,
     ) -> Result<EndpointDetail> {
         caller.need(Capability::Manage)?;
+        if let Some(Some(session)) = &update.session {
+            let Endpoint { project, settings, .. } = self.visible_endpoint(caller, id).await?.endpoint;
+            self.check_session(caller, session, project, settings.wire).await?;
+        }
         let record = self
             .change_endpoint(caller, id, |record| {
                 self.apply(&update, record)?;

@@ -33,21 +33,24 @@ impl Remembered {
 
 impl Engine {
     /// Makes a change, unless it was made under this key before: then the answer is the first one. `change` is to
-    /// write what [`Engine::remember`] makes, in its own commit.
-    pub(super) async fn once<W, F>(
+    /// write what [`Engine::remember`] makes of the key that it is given, in its own commit.
+    pub(super) async fn once<'a, W, F>(
         &self,
         caller: &Caller,
-        repeatable: Option<&Repeatable>,
+        repeatable: Option<&'a Repeatable>,
         change: W,
     ) -> Result<Remembered>
     where
-        W: FnOnce() -> F + Send,
+        W: FnOnce(Option<&'a Repeatable>) -> F + Send,
         F: Future<Output = Result<Remembered>> + Send,
     {
-        if let Some(done) = self.done_before(caller, repeatable).await? {
-            return Ok(done);
-        }
-        match change().await {
+        let repeatable = match self.done_before(caller, repeatable).await? {
+            Some(done) if self.registry.get(done.endpoint).is_some() => return Ok(done),
+            // What it made was removed since: it is made anew, and the key goes on standing for the first time.
+            Some(_) => None,
+            None => repeatable,
+        };
+        match change(repeatable).await {
             // Someone else made the same change in between.
             Err(Error { cause: Some(StoreError::Conflict(Constraint::IdempotencyKey)), .. }) => {
                 self.done_before(caller, repeatable).await?.ok_or_else(key_reused)
@@ -63,7 +66,9 @@ impl Engine {
         repeatable: Option<&Repeatable>,
     ) -> Result<Option<Remembered>> {
         let Some((key, fingerprint)) = repeatable else { return Ok(None) };
-        let Some((first, sealed)) = self.store.remembered(caller.space, caller.project, key).await? else {
+        let Some((first, sealed)) =
+            self.store.remembered(caller.space, caller.project, key, self.clock.now()).await?
+        else {
             return Ok(None);
         };
         if first != *fingerprint {

@@ -100,7 +100,7 @@ impl Engine {
         let fresh = Remembered::new(id, secret.as_ref());
         let now = self.clock.now();
         let repeatable = repeatable.as_ref();
-        let change = async || {
+        let change = async |repeatable| {
             let remember = self.remember(caller, repeatable, &fresh);
             let turn = |record: &mut EndpointRecord| {
                 let mut secrets: Vec<Secret> = secret.iter().map(Secret::new).collect();

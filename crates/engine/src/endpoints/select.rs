@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use posthouse_store::EndpointRecord;
 use posthouse_types::{
     Capability, EndpointId, EndpointUrl, EventFilter, EventPattern, EventType, Headers, ProjectId,
     SecretText, SessionId, Settings, Wire,
 };
 
+use super::repeat::Remembered;
 use super::{CreateEndpoint, EndpointDetail, NewSecret, UpdateEndpoint};
 use crate::Engine;
 use crate::caller::Caller;
@@ -21,9 +23,11 @@ pub struct EndpointQuery {
     pub wire: Option<Wire>,
     /// Limited to exactly this project, or to none.
     pub project: Option<Option<ProjectId>>,
-    /// Limited to exactly this session.
-    pub session: Option<SessionId>,
-    /// For this event type and no other.
+    /// Limited to exactly this session, or to none.
+    pub session: Option<Option<SessionId>>,
+    /// For one event type, whatever the payload.
+    pub one_type: bool,
+    /// The same, and for this type.
     pub event_type: Option<EventType>,
 }
 
@@ -37,10 +41,13 @@ impl EndpointQuery {
         let endpoint = &target.endpoint;
         self.wire.is_none_or(|wire| wire == endpoint.settings.wire)
             && self.project.is_none_or(|project| project == endpoint.project)
-            && self.session.as_ref().is_none_or(|session| Some(session) == endpoint.session.as_ref())
-            && self.event_type.as_ref().is_none_or(|event_type| {
-                matches!(endpoint.settings.events.patterns(), [EventPattern::Exact(only)] if only == event_type)
-            })
+            && self.session.as_ref().is_none_or(|session| *session == endpoint.session)
+            && (!self.one_type && self.event_type.is_none() || self.fits_type(&endpoint.settings))
+    }
+
+    fn fits_type(&self, settings: &Settings) -> bool {
+        let [EventPattern::Exact(only)] = settings.events.patterns() else { return false };
+        settings.filter.is_none() && self.event_type.as_ref().is_none_or(|wanted| wanted == only)
     }
 }
 
@@ -68,7 +75,7 @@ impl Engine {
         query: &EndpointQuery,
     ) -> Result<Vec<EndpointDetail>> {
         caller.need(needs)?;
-        if let Some(session) = &query.session {
+        if let Some(Some(session)) = &query.session {
             self.visible_session(caller, session).await?;
         }
         Ok(self.selected(caller, query).iter().map(|target| self.detail_of(target)).collect())
@@ -115,27 +122,37 @@ impl Engine {
         repeatable: Option<Repeatable>,
     ) -> Result<Option<SecretText>> {
         caller.need(Capability::Manage)?;
-        // Two at once would both find none, and register two.
-        let _one_at_a_time = self.puts.lock().await;
+        let caller = caller.clone();
+        self.see_through(async move |engine| {
+            // Two at once would both find none, and register two.
+            let _one_at_a_time = engine.puts.lock().await;
+            engine.put_alone(&caller, put, repeatable).await
+        })
+        .await
+    }
+
+    async fn put_alone(
+        self: &Arc<Self>,
+        caller: &Caller,
+        put: PutEndpoint,
+        repeatable: Option<Repeatable>,
+    ) -> Result<Option<SecretText>> {
         let query = EndpointQuery {
             wire: Some(put.wire),
             project: Some(put.project),
+            session: Some(None),
             event_type: Some(put.event_type.clone()),
             ..EndpointQuery::default()
         };
         if let Some(target) = self.selected(caller, &query).pop() {
-            // What registered it, repeated, is told the secret again.
-            if let Some(done) = self.done_before(caller, repeatable.as_ref()).await? {
-                return Ok(done.secret());
-            }
+            let id = target.endpoint.id;
             let settings = |settings: &mut Settings| {
                 settings.url = put.url.clone();
                 settings.enabled = true;
             };
             let update =
                 UpdateEndpoint { headers: Some(put.headers.clone()), ..UpdateEndpoint::settings(&settings) };
-            self.update_endpoint(caller, target.endpoint.id, update).await?;
-            return Ok(None);
+            return self.replace(caller, id, &update, repeatable.as_ref()).await;
         }
         let mut settings = Settings::new(put.url, put.wire);
         settings.events = EventFilter::only(put.event_type);
@@ -147,6 +164,27 @@ impl Engine {
             headers: put.headers,
         };
         Ok(self.create_endpoint(caller, create, repeatable).await?.1)
+    }
+
+    /// Changes an endpoint once per key. What registered it, repeated, is told the secret again.
+    async fn replace(
+        self: &Arc<Self>,
+        caller: &Caller,
+        id: EndpointId,
+        update: &UpdateEndpoint<'_>,
+        repeatable: Option<&Repeatable>,
+    ) -> Result<Option<SecretText>> {
+        let fresh = Remembered::new(id, None);
+        let change = async |repeatable| {
+            let remember = self.remember(caller, repeatable, &fresh);
+            let change = |record: &mut EndpointRecord| {
+                self.apply(update, record)?;
+                Ok(remember.clone())
+            };
+            self.change_endpoint(caller, id, change).await?;
+            Ok(fresh.clone())
+        };
+        Ok(self.once(caller, repeatable, change).await?.secret())
     }
 
     /// The endpoints that are meant, newest first.

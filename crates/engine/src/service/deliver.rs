@@ -25,6 +25,9 @@ use crate::target::{Target, recorded_headers, visible};
 
 /// Deliveries claimed at a time.
 const CLAIM_MAX: usize = 256;
+/// Bytes of payloads in flight past which nothing more is claimed: large events to slow receivers must not fill the
+/// memory. A claim may go beyond it by as much as the store hands out at a time.
+const SENDING_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Results settled in one commit.
 const SETTLE_MAX: usize = 1024;
 /// The pause after the store failed.
@@ -37,13 +40,23 @@ const SLEEP_MIN: Duration = Duration::from_millis(1);
 /// A batch on its way: the endpoints that it switched off, or why it failed and the batch itself.
 type Settling = JoinHandle<Result<Vec<EndpointId>, (StoreError, Settle)>>;
 
+/// What a sending task is about.
+struct About {
+    delivery: DeliveryId,
+    endpoint: EndpointId,
+    /// Of the payload.
+    bytes: usize,
+}
+
 /// The deliver service.
 pub struct Deliver {
     engine: Arc<Engine>,
     gates: Gates,
     sending: JoinSet<Settlement>,
     /// What each sending task is about: known here too, in case it panics or is aborted.
-    tasks: HashMap<Id, (DeliveryId, EndpointId)>,
+    tasks: HashMap<Id, About>,
+    /// Bytes of the payloads that they send.
+    sending_bytes: usize,
     /// Results not yet handed to the store.
     results: Settle,
     settling: Option<Settling>,
@@ -62,6 +75,7 @@ impl Deliver {
             gates: Gates::new(engine.options.endpoint_concurrency),
             sending: JoinSet::new(),
             tasks: HashMap::new(),
+            sending_bytes: 0,
             results: Settle::default(),
             settling: None,
             claimed: 0,
@@ -150,7 +164,7 @@ impl Deliver {
         self.follow_endpoints(now);
         let next_gate = self.gates.tick(now);
         let limit = CLAIM_MAX.min(self.engine.options.in_flight_max.saturating_sub(self.claimed));
-        if limit == 0 {
+        if limit == 0 || self.sending_bytes >= SENDING_BYTES_MAX {
             // Full: the next result makes room, not time.
             return Ok((0, None));
         }
@@ -167,7 +181,9 @@ impl Deliver {
     fn start(&mut self, claimed: Claimed, now: Timestamp) {
         self.claimed += 1;
         self.gates.started(claimed.endpoint, now);
-        let about = (claimed.id, claimed.endpoint);
+        let about =
+            About { delivery: claimed.id, endpoint: claimed.endpoint, bytes: claimed.event.payload.len() };
+        self.sending_bytes += about.bytes;
         let task = self.sending.spawn(attempt(Arc::clone(&self.engine), claimed));
         self.tasks.insert(task.id(), about);
     }
@@ -179,7 +195,8 @@ impl Deliver {
             Ok((task, settlement)) => (task, Some(settlement)),
             Err(error) => (error.id(), None),
         };
-        let Some((delivery, endpoint)) = self.tasks.remove(&task) else { return };
+        let Some(About { delivery, endpoint, bytes }) = self.tasks.remove(&task) else { return };
+        self.sending_bytes -= bytes;
         self.gates.finished(endpoint, now);
         let settlement = settlement.unwrap_or_else(|| {
             tracing::error!(delivery.id = %delivery, "an attempt panicked; trying it again in a minute");
@@ -308,7 +325,7 @@ impl Deliver {
                 () = &mut over => break,
             }
         }
-        let unfinished: Vec<DeliveryId> = self.tasks.values().map(|(delivery, _)| *delivery).collect();
+        let unfinished: Vec<DeliveryId> = self.tasks.values().map(|about| about.delivery).collect();
         tracing::warn!("{} attempts did not end in time; they will be made again", unfinished.len());
         self.sending.abort_all();
         if let Err(error) = self.finish_settling().await {
@@ -360,9 +377,12 @@ async fn attempt(engine: Arc<Engine>, claimed: Claimed) -> Settlement {
             next: Next::Cancelled,
         };
     };
-    let request = crate::wire::request(&target, &claimed.event, started_at);
+    let body = engine.bodies.of(target.endpoint.settings.wire, &claimed.event);
+    let request = crate::wire::request(&target, &claimed.event, &body, started_at);
     let request_headers = recorded_headers(&request);
     let report = engine.sender.send(request).await;
+    // Held until here, so that others on their way share it.
+    drop(body);
     let now = engine.clock.now();
     let next = what_follows(&target, &claimed, &report, now);
     log(&claimed, &report, next);

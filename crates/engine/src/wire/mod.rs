@@ -39,22 +39,21 @@ pub fn body(wire: Wire, event: &Event) -> Bytes {
 }
 
 /// The request that delivers `event` to `target` now. The endpoint's own headers come last, and in place of ours.
-pub(crate) fn request(target: &Target, event: &Event, now: Timestamp) -> SendRequest {
-    let body = body(target.endpoint.settings.wire, event);
+pub(crate) fn request(target: &Target, event: &Event, body: &Bytes, now: Timestamp) -> SendRequest {
     let mut headers = HeaderMap::with_capacity(8 + target.headers.len());
     headers.insert(CONTENT_TYPE, JSON);
     headers.insert(USER_AGENT, OUR_USER_AGENT);
     match &target.keys {
-        Keys::Standard(keys) => standard::headers(keys, event, &body, now, &mut headers),
-        Keys::Molroo(keys) => molroo::headers(keys, &body, now, &mut headers),
-        Keys::Sonzai(keys) => sonzai::headers(keys, &body, now, &mut headers),
-        Keys::Whatsapp(keys) => whatsapp::headers(keys, event, &body, now, &mut headers),
-        Keys::Casey(keys) => casey::headers(keys, event, &body, now, &mut headers),
+        Keys::Standard(keys) => standard::headers(keys, event, body, now, &mut headers),
+        Keys::Molroo(keys) => molroo::headers(keys, body, now, &mut headers),
+        Keys::Sonzai(keys) => sonzai::headers(keys, body, now, &mut headers),
+        Keys::Whatsapp(keys) => whatsapp::headers(keys, event, body, now, &mut headers),
+        Keys::Casey(keys) => casey::headers(keys, event, body, now, &mut headers),
     }
     for (name, value) in &target.headers {
         headers.insert(name.clone(), value.clone());
     }
-    let mut request = SendRequest::post(target.uri.clone(), body);
+    let mut request = SendRequest::post(target.uri.clone(), body.clone());
     request.timeout = target.timeout;
     request.headers = headers;
     request

@@ -24,7 +24,9 @@ struct Agent<'a> {
 }
 
 pub(super) fn body(event: &Event) -> Bytes {
-    let agent: Option<Agent<'_>> = serde_json::from_slice(&event.payload).ok();
+    // Only an object has members; serde would read an array as one, too.
+    let is_object = event.payload.trim_ascii_start().starts_with(b"{");
+    let agent: Option<Agent<'_>> = is_object.then(|| serde_json::from_slice(&event.payload).ok()).flatten();
     // Sonzai's tenant is a project too: what belongs to none of ours carries the tenant's own id.
     let project = event.project.map_or_else(|| event.space.tenant.as_uuid().to_string(), |id| id.to_string());
     let mut envelope = Envelope::around(&event.payload)

@@ -8,5 +8,6 @@ mod housekeeping;
 mod keys;
 mod matching;
 mod order;
+mod repeats;
 mod wires;
 mod world;

@@ -1,13 +1,12 @@
 //! One event, five formats; and what goes with a format.
 
 use posthouse_engine::{
-    CreateEndpoint, CreateSession, EndpointQuery, ErrorKind, NewSecret, PutEndpoint, Rotate, UpdateEndpoint,
-    Verdict, message_id,
+    CreateEndpoint, CreateSession, ErrorKind, NewSecret, UpdateEndpoint, Verdict, message_id,
 };
 use posthouse_testkit::answer;
 use posthouse_types::{
-    Capability, DeliveryState, DisabledReason, Endpoint, EndpointUrl, EventRef, EventType, Headers,
-    IdempotencyKey, Outcome, SecretText, SessionId, Settings, Wire,
+    DeliveryState, DisabledReason, Endpoint, EndpointUrl, EventRef, Headers, Outcome, SecretText, SessionId,
+    Settings, Wire,
 };
 use serde_json::{Value, json};
 
@@ -163,46 +162,6 @@ async fn a_session_has_two_names_where_the_format_says_so() {
             .map(|id| explained.iter().find(|row| row.endpoint == id).unwrap().verdict == Verdict::Waiting);
         assert_eq!(got, reached, "{name}");
     }
-}
-
-#[tokio::test]
-async fn a_rotation_repeated_is_made_once() {
-    let world = World::new().await;
-    let id = endpoint(&world, create(Wire::Sonzai)).await.id;
-    let key = |text: &str, print: u8| Some((IdempotencyKey::parse(text).unwrap(), [print; 32]));
-    let rotate = async |key| world.engine.rotate_secret(&world.caller, id, Rotate::default(), key).await;
-    let first = rotate(key("k", 1)).await.unwrap().secret;
-    assert_eq!(rotate(key("k", 1)).await.unwrap().secret, first);
-    assert_eq!(world.engine.endpoint_secret(&world.caller, id).await.unwrap(), first);
-    assert_eq!(rotate(key("k", 2)).await.unwrap_err().kind, ErrorKind::IdempotencyKeyReused);
-    assert_ne!(rotate(key("l", 1)).await.unwrap().secret, first);
-    let (one, two) = tokio::join!(rotate(key("m", 1)), rotate(key("m", 1)));
-    assert_eq!(one.unwrap().secret, two.unwrap().secret, "also at the same moment");
-}
-
-#[tokio::test]
-async fn a_put_registers_once_and_then_replaces() {
-    let world = World::new().await;
-    let put = |url: &str| PutEndpoint {
-        wire: Wire::Sonzai,
-        project: None,
-        event_type: EventType::parse("session.end").unwrap(),
-        url: EndpointUrl::parse(url).unwrap(),
-        headers: Headers::default(),
-    };
-    let (one, two) = tokio::join!(
-        world.engine.put_endpoint(&world.caller, put("https://a.example/"), None),
-        world.engine.put_endpoint(&world.caller, put("https://a.example/"), None),
-    );
-    assert_eq!([one.unwrap(), two.unwrap()].iter().flatten().count(), 1, "one is told the secret");
-    assert_eq!(
-        world.engine.put_endpoint(&world.caller, put("https://b.example/"), None).await.unwrap(),
-        None
-    );
-    let query = EndpointQuery::of(Wire::Sonzai);
-    let found = world.engine.find_endpoints(&world.caller, Capability::Read, &query).await.unwrap();
-    let [only] = &found[..] else { panic!("{found:?}") };
-    assert_eq!(only.endpoint.settings.url.as_str(), "https://b.example/");
 }
 
 #[tokio::test]

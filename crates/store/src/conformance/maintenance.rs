@@ -168,7 +168,7 @@ pub async fn prune_forgets_answers_and_tokens(store: Arc<dyn Store>) {
         assert!(ok(store.use_once(world.space, token(key), expires_at).await), "a new token");
     }
     let known = async |key| {
-        let answer = ok(store.remembered(world.space, None, &text(key)).await).is_some();
+        let answer = ok(store.remembered(world.space, None, &text(key), at(0)).await).is_some();
         // Used for a moment that is long past: the next prune forgets it again.
         (answer, !ok(store.use_once(world.space, token(key), at(0)).await))
     };
@@ -207,7 +207,7 @@ pub async fn prune_says_that_more_answers_or_tokens_expired(store: Arc<dyn Store
         assert_eq!(ok(store.prune(slice).await), crate::Pruned { more, ..crate::Pruned::default() });
     }
     for key in ["k0", "k1", "k2"] {
-        assert_eq!(ok(store.remembered(world.space, None, &text(key)).await), None, "{key} is gone");
+        assert_eq!(ok(store.remembered(world.space, None, &text(key), at(0)).await), None, "{key} is gone");
     }
 }
 

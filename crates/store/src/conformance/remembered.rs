@@ -27,18 +27,18 @@ fn changed(record: &EndpointRecord, seconds: i64) -> EndpointRecord {
 pub async fn answers_are_remembered(store: Arc<dyn Store>) {
     let world = World::new(&store).await;
     let key = |name: &str| text::<IdempotencyKey>(name);
-    assert_eq!(ok(store.remembered(world.space, None, &key("made")).await), None, "nothing yet");
+    assert_eq!(ok(store.remembered(world.space, None, &key("made"), at(0)).await), None, "nothing yet");
     let record = endpoint(world.space);
     ok(store.insert_endpoint(record.clone(), Some(remember("made", 1, at(DAY_S)))).await);
-    assert_eq!(ok(store.remembered(world.space, None, &key("made")).await), answer(1), "of an insert");
+    assert_eq!(ok(store.remembered(world.space, None, &key("made"), at(0)).await), answer(1), "of an insert");
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let long = Remember { answer: Sealed(bytes.clone()), ..remember("it's\"x\";%_", 2, at(DAY_S)) };
     let updated = ok(store.update_endpoint(changed(&record, 1), false, Some(long)).await);
     assert!(updated.is_some(), "the endpoint exists");
-    let read = ok(store.remembered(world.space, None, &key("it's\"x\";%_")).await);
+    let read = ok(store.remembered(world.space, None, &key("it's\"x\";%_"), at(0)).await);
     assert!(read == Some(([2; 32], Sealed(bytes))), "of an update, in full");
-    assert_eq!(ok(store.remembered(world.space, None, &key("made")).await), answer(1), "it stays");
-    assert_eq!(ok(store.remembered(world.space, None, &key("other")).await), None, "no such key");
+    assert_eq!(ok(store.remembered(world.space, None, &key("made"), at(0)).await), answer(1), "it stays");
+    assert_eq!(ok(store.remembered(world.space, None, &key("other"), at(0)).await), None, "no such key");
     assert_eq!(ok(store.answered(world.space, None, &key("made")).await), None, "a publish has its own keys");
 }
 
@@ -50,14 +50,14 @@ pub async fn answers_are_per_project_and_space(store: Arc<dyn Store>) {
     let mut places = Vec::new();
     for (world, project) in worlds.iter().flat_map(|world| projects.map(|project| (world, project))) {
         let number = u8::try_from(places.len()).expect("there are few");
-        let before = ok(store.remembered(world.space, project, &text("k")).await);
+        let before = ok(store.remembered(world.space, project, &text("k"), at(0)).await);
         assert_eq!(before, None, "nothing yet under {project:?} in {:?}", world.space);
         let own = Remember { project, ..remember("k", number, at(DAY_S)) };
         ok(store.insert_endpoint(endpoint(world.space), Some(own)).await);
         places.push((world.space, project, number));
     }
     for (space, project, number) in places {
-        let read = ok(store.remembered(space, project, &text("k")).await);
+        let read = ok(store.remembered(space, project, &text("k"), at(0)).await);
         assert_eq!(read, answer(number), "each has its own answer");
     }
 }
@@ -77,21 +77,27 @@ pub async fn a_used_key_changes_nothing(store: Arc<dyn Store>) {
         assert_eq!(again, Err(TAKEN), "an update is refused");
     }
     assert_eq!(world.read_endpoint(kept.endpoint.id).await, kept, "and leaves the endpoint as it was");
-    assert_eq!(ok(store.remembered(world.space, None, &text("k")).await), answer(1), "the answer stays");
+    assert_eq!(
+        ok(store.remembered(world.space, None, &text("k"), at(0)).await),
+        answer(1),
+        "the answer stays"
+    );
     let stale = EndpointRecord { version: 9, ..kept.clone() };
     let again = store.update_endpoint(stale, false, Some(remember("k", 1, at(DAY_S)))).await;
     assert_eq!(again, Err(TAKEN), "the key is looked at before the version");
     ok(store.update_endpoint(changed(&kept, 1), false, Some(remember("l", 1, at(DAY_S)))).await);
 }
 
-/// An answer past its time stands in nobody's way, pruned or not.
+/// An answer past its time is not read and stands in nobody's way, pruned or not.
 pub async fn an_expired_answer_is_replaced(store: Arc<dyn Store>) {
     let world = World::new(&store).await;
     let record = endpoint(world.space);
     ok(store.insert_endpoint(record.clone(), Some(remember("k", 1, at(60)))).await);
-    let answer_of = async || ok(store.remembered(world.space, None, &text("k")).await);
+    let answer_of = async || ok(store.remembered(world.space, None, &text("k"), at(0)).await);
     let again = store.update_endpoint(changed(&record, 59), false, Some(remember("k", 2, at(90)))).await;
     assert_eq!(again, Err(TAKEN), "it is not yet past its time");
+    let read_at = async |now| ok(store.remembered(world.space, None, &text("k"), at(now)).await);
+    assert_eq!((read_at(59).await, read_at(60).await), (answer(1), None));
     let updated =
         ok(store.update_endpoint(changed(&record, 60), false, Some(remember("k", 2, at(90)))).await);
     assert!(updated.is_some(), "the endpoint exists");
@@ -114,8 +120,12 @@ pub async fn a_refused_change_remembers_nothing(store: Arc<dyn Store>) {
     let foreign =
         EndpointRecord { endpoint: Endpoint { space, ..record.endpoint.clone() }, ..record.clone() };
     assert_eq!(ok(store.update_endpoint(foreign, false, answer()).await), None, "it is another's");
-    assert_eq!(ok(store.remembered(space, None, &text("k")).await), None, "nothing is remembered there");
-    assert_eq!(ok(store.remembered(world.space, None, &text("k")).await), None, "nor here");
+    assert_eq!(
+        ok(store.remembered(space, None, &text("k"), at(0)).await),
+        None,
+        "nothing is remembered there"
+    );
+    assert_eq!(ok(store.remembered(world.space, None, &text("k"), at(0)).await), None, "nor here");
     ok(store.update_endpoint(changed(&record, 1), false, answer()).await).expect("the endpoint exists");
 }
 
@@ -141,7 +151,7 @@ pub async fn one_of_racing_changes_is_made(store: Arc<dyn Store>) {
     }
     assert_eq!(winners.len(), 1, "one change is made");
     assert_eq!(ok(store.counts(world.space).await).endpoints, 1, "one endpoint was written");
-    let read = ok(store.remembered(world.space, None, &text("k")).await);
+    let read = ok(store.remembered(world.space, None, &text("k"), at(0)).await);
     assert_eq!(read, answer(winners[0]), "its answer is remembered");
 }
 

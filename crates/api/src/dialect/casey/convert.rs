@@ -6,8 +6,14 @@ use posthouse_types::{
     EndpointUrl, Event, EventFilter, EventPattern, EventType, Headers, SecretText, Settings, Wire,
 };
 
-use super::wire::{self, Subscription};
+use super::wire;
 use crate::http::Fields;
+
+/// What is subscribed to when nothing is said. Source: the default in tellcasey's API reference.
+const COMPLETED: &str = "conversation.completed";
+/// What can be subscribed to. Source: tellcasey's API reference, "Webhook events", less `test.event`, which is sent
+/// on request only.
+const SUBSCRIPTIONS: [&str; 3] = ["conversation.started", COMPLETED, "conversation.abandoned"];
 
 /// The endpoints that this dialect knows.
 pub(super) fn ours() -> EndpointQuery {
@@ -17,10 +23,10 @@ pub(super) fn ours() -> EndpointQuery {
 pub(super) fn create(request: wire::CreateWebhook) -> Result<CreateEndpoint, Error> {
     let mut fields = Fields::default();
     let url = fields.read(&request.url, EndpointUrl::parse, || "body.url".to_owned());
-    let wanted = request.event_types.unwrap_or_else(|| vec![Subscription::Completed]);
-    let patterns = wanted.into_iter().map(|one| EventPattern::Exact(event_type(one.as_str())));
-    let events = EventFilter::new(patterns).map_err(|_| "must have at least one entry, or be absent");
-    let events = fields.take(events, || "body.event_types".to_owned());
+    let events = match &request.event_types {
+        Some(names) => fields.event_types(names, &SUBSCRIPTIONS, "body.event_types"),
+        None => Some(EventFilter::only(event_type(COMPLETED))),
+    };
     let (url, events) = fields.finish_with(url.zip(events))?;
     let mut settings = Settings::new(url, Wire::Casey);
     settings.events = events;

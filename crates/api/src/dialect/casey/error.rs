@@ -3,10 +3,10 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use posthouse_engine::{Error, ErrorKind, FieldError};
+use posthouse_engine::{Error, ErrorKind};
 
 use super::wire;
-use crate::http::{Place, error_headers};
+use crate::http::{Place, error_headers, fault_text};
 
 /// Statuses and what they mean, for the document.
 pub(super) const TITLES: [(u16, &str); 12] = [
@@ -45,23 +45,9 @@ fn row(kind: &ErrorKind) -> (StatusCode, &'static str) {
 /// An error as a response.
 pub(in crate::dialect) fn render(error: &Error, _: &Place) -> Response {
     let (status, code) = row(&error.kind);
-    let message = match &error.kind {
-        ErrorKind::Invalid(fields) => fields.iter().map(sentence).collect::<Vec<_>>().join("; "),
-        _ => error.detail.to_string(),
-    };
+    let message = fault_text(error);
     let mut response =
         (status, Json(wire::Error { error: wire::ErrorBody { code, message } })).into_response();
     error_headers(error, response.headers_mut());
     response
-}
-
-/// What is wrong with a member, under the name by which the caller knows it.
-fn sentence(field: &FieldError) -> String {
-    let FieldError { location, message, .. } = field;
-    let name = match location.as_str() {
-        "header.idempotency-key" => "Idempotency-Key",
-        "body" => "the body",
-        location => location.strip_prefix("body.").unwrap_or(location),
-    };
-    format!("{name}: {message}")
 }

@@ -7,7 +7,7 @@ use posthouse_engine::{Caller, Error, ErrorKind};
 use posthouse_types::{Capability, EndpointId};
 
 use super::{convert, wire};
-use crate::http::{Answer, Api, Confidential, Id, OptionalJson, RepeatableJson};
+use crate::http::{Answer, Api, Confidential, Id, Manager, OptionalJson, RepeatableJson};
 
 /// List webhook endpoints
 ///
@@ -40,7 +40,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn create(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     RepeatableJson(request, repeatable): RepeatableJson<wire::CreateWebhook>,
 ) -> Answer<(StatusCode, Confidential<wire::Data<wire::CreatedWebhook>>)> {
     let create = convert::create(request)?;

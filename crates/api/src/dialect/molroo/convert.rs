@@ -1,10 +1,7 @@
 //! Between what is on the wire and what the engine speaks. Pure.
 
 use posthouse_engine::{CreateEndpoint, EndpointDetail, Error, NewSecret};
-use posthouse_types::{
-    EndpointUrl, EventFilter, EventPattern, EventType, Headers, Invalid, SecretText, SessionId, Settings,
-    Wire,
-};
+use posthouse_types::{EndpointUrl, EventPattern, Headers, SecretText, SessionId, Settings, Wire};
 
 use super::wire;
 use crate::http::Fields;
@@ -15,16 +12,7 @@ const EVENTS: [&str; 3] = ["proactive_action", "emotional_overflow", "stage_tran
 pub(super) fn register(session: SessionId, request: wire::Register) -> Result<CreateEndpoint, Error> {
     let mut fields = Fields::default();
     let url = fields.read(&request.url, EndpointUrl::parse, || "body.url".to_owned());
-    let mut patterns = Vec::with_capacity(request.events.len());
-    for (index, name) in request.events.iter().enumerate() {
-        patterns.extend(fields.read(name, event, || format!("body.events[{index}]")));
-        if fields.is_full() {
-            break;
-        }
-    }
-    let all_known = patterns.len() == request.events.len();
-    let filter = all_known.then(|| EventFilter::new(patterns));
-    let events = filter.and_then(|filter| fields.take(filter, || "body.events".to_owned()));
+    let events = fields.event_types(&request.events, &EVENTS, "body.events");
     let (url, events) = fields.finish_with(url.zip(events))?;
     let mut settings = Settings::new(url, Wire::Molroo);
     settings.events = events;
@@ -35,13 +23,6 @@ pub(super) fn register(session: SessionId, request: wire::Register) -> Result<Cr
         secret: NewSecret::Given(SecretText::new(request.secret)),
         headers: Headers::default(),
     })
-}
-
-fn event(name: &str) -> Result<EventPattern, Invalid> {
-    if !EVENTS.contains(&name) {
-        return Err(Invalid::new("must be proactive_action, emotional_overflow or stage_transition"));
-    }
-    EventType::parse(name).map(EventPattern::Exact)
 }
 
 pub(super) fn webhook_out(detail: EndpointDetail) -> wire::Webhook {

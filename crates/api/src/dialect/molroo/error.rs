@@ -7,7 +7,7 @@ use http::StatusCode;
 use posthouse_engine::{Error, ErrorKind};
 
 use super::wire;
-use crate::http::{Place, error_headers};
+use crate::http::{Place, error_headers, fault_text};
 
 /// Statuses and what they mean, for the document.
 pub(super) const TITLES: [(u16, &str); 11] = [
@@ -47,18 +47,8 @@ fn row(kind: &ErrorKind) -> (StatusCode, &'static str) {
 /// An error as a response.
 pub(in crate::dialect) fn render(error: &Error, _: &Place) -> Response {
     let (status, code) = row(&error.kind);
-    let body = wire::ErrorBody { code, status: status.as_u16(), message: message(error) };
+    let body = wire::ErrorBody { code, status: status.as_u16(), message: fault_text(error) };
     let mut response = (status, Json(wire::Error { error: body })).into_response();
     error_headers(error, response.headers_mut());
     response
-}
-
-/// All that is wrong, each with the member's name as the caller wrote it.
-fn message(error: &Error) -> String {
-    let ErrorKind::Invalid(fields) = &error.kind else { return error.detail.to_string() };
-    let told = fields.iter().map(|field| {
-        let name = field.location.strip_prefix("body.").unwrap_or(&field.location);
-        format!("{name}: {}", field.message)
-    });
-    told.collect::<Vec<_>>().join("; ")
 }

@@ -8,7 +8,7 @@ use posthouse_types::{Capability, EndpointId, SessionId, Wire};
 
 use super::convert;
 use super::wire;
-use crate::http::{Answer, Api, Id, RepeatableJson, Segments, path_id};
+use crate::http::{Answer, Api, Id, Manager, RepeatableJson, Segments, path_id};
 
 /// Register Webhook
 ///
@@ -25,7 +25,7 @@ use crate::http::{Answer, Api, Id, RepeatableJson, Segments, path_id};
 )]
 pub(super) async fn register(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     Id(session): Id<SessionId>,
     RepeatableJson(request, repeatable): RepeatableJson<wire::Register>,
 ) -> Answer<(StatusCode, Json<wire::Webhook>)> {
@@ -77,5 +77,5 @@ pub(super) async fn delete(
 }
 
 fn of(session: SessionId) -> EndpointQuery {
-    EndpointQuery { session: Some(session), ..EndpointQuery::of(Wire::Molroo) }
+    EndpointQuery { session: Some(Some(session)), ..EndpointQuery::of(Wire::Molroo) }
 }

@@ -34,7 +34,12 @@ pub(super) fn project(text: &str) -> Result<ProjectId, Error> {
 
 /// The webhooks of a project, or of the tenant.
 pub(super) fn webhooks(project: Option<ProjectId>) -> EndpointQuery {
-    EndpointQuery { project: Some(project), ..EndpointQuery::of(Wire::Sonzai) }
+    EndpointQuery {
+        project: Some(project),
+        session: Some(None),
+        one_type: true,
+        ..EndpointQuery::of(Wire::Sonzai)
+    }
 }
 
 /// The webhook for an event type. What can not be one names nothing.

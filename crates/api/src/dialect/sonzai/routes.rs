@@ -14,7 +14,7 @@ use super::convert;
 use super::schema;
 use super::wire;
 use crate::http::{
-    Answer, Api, Confidential, Place, Query, RepeatableJson, RepeatableOptionalJson, Segments,
+    Answer, Api, Confidential, Manager, Place, Query, RepeatableJson, RepeatableOptionalJson, Segments,
 };
 
 /// List webhooks for a project
@@ -61,7 +61,7 @@ pub(super) async fn list(
 )]
 pub(super) async fn upsert(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     place: Place,
     Segments(named): Segments<wire::Named>,
     RepeatableJson(body, repeatable): RepeatableJson<wire::UpsertWebhookInputBody>,

@@ -11,7 +11,7 @@ use posthouse_engine::{Error, ErrorKind, FieldError};
 
 use super::routes::WEBHOOKS;
 use super::wire::{ErrorBody, ErrorMembers};
-use crate::http::{Place, error_headers};
+use crate::http::{Place, error_headers, fault_location};
 
 /// One kind of error as this dialect shows it.
 pub(super) struct Row {
@@ -110,7 +110,7 @@ pub(in crate::dialect) fn render(error: &Error, place: &Place) -> Response {
     let (message, details) = match &error.kind {
         ErrorKind::Invalid(fields) => of_members(fields, &error.detail),
         kind => {
-            let member = location(kind).map(|location| (member(location), error.detail.to_string()));
+            let member = place_of(kind).map(|location| (member(location), error.detail.to_string()));
             (error.detail.to_string(), member.into_iter().collect())
         }
     };
@@ -127,8 +127,8 @@ fn of_members(fields: &[FieldError], detail: &str) -> (String, BTreeMap<String, 
         // Of several faults of one member the first is told.
         details.entry(member(&field.location)).or_insert_with(|| field.message.clone());
     }
-    let message = match fields {
-        [only] => format!("{}: {}", member(&only.location), only.message),
+    let message = match details.first_key_value() {
+        Some((only, message)) if details.len() == 1 => format!("{only}: {message}"),
         _ => detail.to_owned(),
     };
     (message, details)
@@ -140,23 +140,8 @@ fn member(location: &str) -> String {
     parts.into_iter().find_map(|part| location.strip_prefix(part)).unwrap_or(location).to_owned()
 }
 
-/// Where in the request the fault lies, for the other kinds that have one place.
-fn location(kind: &ErrorKind) -> Option<&str> {
-    match kind {
-        ErrorKind::Malformed { location } => Some(location),
-        ErrorKind::Conflict { location } => location.as_deref(),
-        ErrorKind::IdempotencyKeyReused => Some("header.idempotency-key"),
-        ErrorKind::UnsupportedMediaType => Some("header.content-type"),
-        ErrorKind::Unauthenticated
-        | ErrorKind::Forbidden { .. }
-        | ErrorKind::NotFound
-        | ErrorKind::Invalid(_)
-        | ErrorKind::TooLarge { .. }
-        | ErrorKind::RateLimited { .. }
-        | ErrorKind::UnknownPath
-        | ErrorKind::WrongMethod
-        | ErrorKind::TimedOut
-        | ErrorKind::Unavailable
-        | ErrorKind::Internal => None,
-    }
+/// Where in the request the fault lies. That a key is wrong or a body too long says the code.
+fn place_of(kind: &ErrorKind) -> Option<&str> {
+    let told_by_code = matches!(kind, ErrorKind::Unauthenticated | ErrorKind::TooLarge { .. });
+    fault_location(kind).filter(|_| !told_by_code)
 }

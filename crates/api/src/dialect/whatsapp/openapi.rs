@@ -10,7 +10,8 @@ use crate::http::{ErrorDocs, entitle};
 const DESCRIPTION: &str = "The webhook, poll vote and realtime calls of WhatsApp Gateway, at its own paths.\n\n\
     Authenticate with `Authorization: Bearer <token>`, where the token is an API key or a login, or with the key in \
     `x-api-key`. Times are milliseconds since 1970. Errors are `{\"error\": {\"code\", \"details\", \"message\"}}`, \
-    where `details` says what is wrong with which member. Unknown members and parameters are refused.";
+    where `details` says what is wrong with which member. Unknown members are refused, and parameters of \
+    lists.";
 
 #[derive(utoipa::OpenApi)]
 #[openapi(

@@ -9,8 +9,8 @@ use posthouse_types::{EndpointId, Settings};
 use super::super::convert;
 use super::super::wire;
 use crate::http::{
-    Answer, Api, Confidential, Id, JsonBody, OptionalJson, Query, RepeatableJson, RepeatableOptionalJson,
-    page_request,
+    Answer, Api, Confidential, Id, JsonBody, Manager, OptionalJson, Query, RepeatableJson,
+    RepeatableOptionalJson, page_request,
 };
 
 /// Register an endpoint
@@ -29,7 +29,7 @@ use crate::http::{
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     RepeatableJson(request, repeatable): RepeatableJson<wire::CreateEndpoint>,
 ) -> Answer<(StatusCode, Confidential<wire::CreatedEndpoint>)> {
     let create = convert::create_endpoint(request)?;
@@ -86,7 +86,7 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn update(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     Id(id): Id<EndpointId>,
     JsonBody(request): JsonBody<wire::UpdateEndpoint>,
 ) -> Answer<Json<wire::Endpoint>> {
@@ -151,7 +151,7 @@ pub(crate) async fn secret(
 )]
 pub(crate) async fn rotate_secret(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     Id(id): Id<EndpointId>,
     RepeatableOptionalJson(request, repeatable): RepeatableOptionalJson<wire::RotateSecret>,
 ) -> Answer<Confidential<wire::Rotated>> {

@@ -8,7 +8,7 @@ use posthouse_types::SessionId;
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, Id, JsonBody, Query, page_request};
+use crate::http::{Answer, Api, Id, JsonBody, Query, Writer, page_request};
 
 /// Say something in a session
 ///
@@ -21,7 +21,7 @@ use crate::http::{Answer, Api, Id, JsonBody, Query, page_request};
 )]
 pub(crate) async fn post(
     State(api): State<Api>,
-    caller: Caller,
+    Writer(caller): Writer,
     Id(id): Id<SessionId>,
     JsonBody(request): JsonBody<wire::PostMessage>,
 ) -> Answer<(StatusCode, Json<wire::Message>)> {

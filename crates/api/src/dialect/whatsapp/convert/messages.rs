@@ -29,7 +29,7 @@ pub(crate) fn send_result(message: MessageId, voted: &Voted) -> wire::SendResult
     wire::SendResult {
         message_id: message.to_string(),
         mode: "sync",
-        outbox_id: voted.event.to_string(),
+        outbox_id: voted.event.map(|event| event.to_string()),
         replayed: voted.unchanged,
         status: "sent",
     }

@@ -2,11 +2,10 @@
 
 use axum::Json;
 use axum::extract::State;
-use posthouse_engine::Caller;
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, JsonBody, Segments};
+use crate::http::{Answer, Api, JsonBody, Segments, Writer};
 
 /// Vote on a poll message
 ///
@@ -29,7 +28,7 @@ use crate::http::{Answer, Api, JsonBody, Segments};
 )]
 pub(crate) async fn vote(
     State(api): State<Api>,
-    caller: Caller,
+    Writer(caller): Writer,
     Segments((session, mid)): Segments<(String, String)>,
     JsonBody(request): JsonBody<wire::Vote>,
 ) -> Answer<Json<wire::SendResult>> {

@@ -8,7 +8,7 @@ use posthouse_types::{Capability, EndpointId, Settings, Wire};
 
 use super::super::convert;
 use super::super::wire;
-use crate::http::{Answer, Api, JsonBody, Query, RepeatableJson, Segments};
+use crate::http::{Answer, Api, JsonBody, Manager, Query, RepeatableJson, Segments};
 
 /// List webhooks
 ///
@@ -46,7 +46,7 @@ pub(crate) async fn list(
 )]
 pub(crate) async fn create(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     RepeatableJson(request, repeatable): RepeatableJson<wire::CreateWebhook>,
 ) -> Answer<(StatusCode, Json<wire::Webhook>)> {
     let create = convert::create_webhook(request)?;
@@ -86,7 +86,7 @@ pub(crate) async fn get(
 )]
 pub(crate) async fn update(
     State(api): State<Api>,
-    caller: Caller,
+    Manager(caller): Manager,
     Segments(id): Segments<String>,
     JsonBody(request): JsonBody<wire::UpdateWebhook>,
 ) -> Answer<Json<wire::Webhook>> {

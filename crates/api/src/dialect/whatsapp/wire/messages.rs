@@ -31,8 +31,8 @@ pub(crate) struct SendResult {
     pub(crate) mode: &'static str,
     /// The event that tells of the vote.
     #[schema(example = "evt_01J9ZX8K2QHV0M3T6R7P4N5W8C")]
-    pub(crate) outbox_id: String,
-    /// The same vote stood already: nothing was changed, and `outboxId` is the first one's.
+    pub(crate) outbox_id: Option<String>,
+    /// The same vote stood already: nothing was changed, and `outboxId` is the first one's; null when there was none.
     pub(crate) replayed: bool,
     /// `sent`.
     #[schema(value_type = String, pattern = "^sent$")]

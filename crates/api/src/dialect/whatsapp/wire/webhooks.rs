@@ -125,7 +125,7 @@ pub(crate) struct Webhook {
     /// Only events of this session; null: of all.
     #[schema(required = true)]
     pub(crate) session_id: Option<String>,
-    /// When its settings last changed, milliseconds since 1970.
+    /// When it was last written, milliseconds since 1970.
     #[schema(example = 1_719_662_400_000_i64)]
     pub(crate) updated_at: i64,
     /// Where to deliver.
