@@ -2,7 +2,7 @@
 //!
 //! # Protocol
 //!
-//! Source, unless a line says otherwise: `dist/events/webhook` of @molroo-ai/sdk 0.3.1 (contracts.md, 1.6).
+//! Source, unless a line says otherwise: `dist/events/webhook` of @molroo-ai/sdk 0.3.1.
 //!
 //! - Signed are the timestamp in decimal, a full stop and the raw body, with HMAC-SHA256.
 //! - The key is the secret as it stands, in UTF-8, with nothing stripped: a `whsec_` belongs to it.
@@ -36,13 +36,13 @@ pub use crate::timestamped::VerifyError;
 
 /// How far a timestamp may be from now, in seconds, where nothing else was agreed.
 ///
-/// Ours: contracts.md leaves it open (1.6) and proposes five minutes, as with the other schemes.
+/// Ours: nothing is published; five minutes, as with the other schemes.
 pub const MOLROO_TOLERANCE_S: u32 = 300;
 
-/// How many characters a secret has at least. Ours: contracts.md leaves it open (1.2).
+/// How many characters a secret has at least. Ours: nothing is published.
 pub const MOLROO_SECRET_CHARACTERS_MIN: usize = 8;
 
-/// How many characters a secret has at most. Ours: contracts.md leaves it open (1.2).
+/// How many characters a secret has at most. Ours: nothing is published.
 pub const MOLROO_SECRET_CHARACTERS_MAX: usize = 256;
 
 const GENERATED_PREFIX: &str = "whsec_";
@@ -54,7 +54,7 @@ pub struct MolrooKey {
 }
 
 impl MolrooKey {
-    /// Takes a secret of 8 to 256 characters, none of them a control character (ours: contracts.md leaves it open).
+    /// Takes a secret of 8 to 256 characters, none of them a control character (ours: nothing is published).
     ///
     /// A line break at the end would be a slip of whoever copied the secret; and HMAC fills a short key up with
     /// NULs, so that secrets which differ in NULs at their end would be one.
@@ -96,7 +96,7 @@ pub enum MolrooKeyError {
 }
 
 /// A new secret out of 32 bytes from a cryptographic random generator: `whsec_` and 64 hex digits, the form of the
-/// documentation's example (contracts.md, 1.2). Wiped when dropped.
+/// documentation's example. Wiped when dropped.
 pub fn generate(random: [u8; 32]) -> Zeroizing<String> {
     secret_hex(GENERATED_PREFIX, Zeroizing::new(random).as_slice())
 }

@@ -2,7 +2,7 @@
 //!
 //! # Protocol
 //!
-//! Source, unless a line says otherwise: `webhook_verify.go` of sonzai-go (contracts.md, 2.7).
+//! Source, unless a line says otherwise: `webhook_verify.go` of sonzai-go.
 //!
 //! - Signed are the timestamp in decimal, a full stop and the raw body, with HMAC-SHA256.
 //! - The key is the text after `whsec_`, in UTF-8 and not decoded from base64; the whole secret, if it does not
@@ -37,10 +37,10 @@ pub use crate::timestamped::VerifyError;
 /// sonzai-go.
 pub const SONZAI_TOLERANCE_S: u32 = 300;
 
-/// How many characters a secret has at least, its prefix counted. Ours: contracts.md leaves it open (2.7).
+/// How many characters a secret has at least, its prefix counted. Ours: nothing is published.
 pub const SONZAI_SECRET_CHARACTERS_MIN: usize = 8;
 
-/// How many characters a secret has at most, its prefix counted. Ours: contracts.md leaves it open (2.7).
+/// How many characters a secret has at most, its prefix counted. Ours: nothing is published.
 pub const SONZAI_SECRET_CHARACTERS_MAX: usize = 256;
 
 const SECRET_PREFIX: &str = "whsec_";
@@ -52,7 +52,7 @@ pub struct SonzaiKey {
 }
 
 impl SonzaiKey {
-    /// Takes a secret of 8 to 256 characters, none of them a control character (ours: contracts.md leaves it open).
+    /// Takes a secret of 8 to 256 characters, none of them a control character (ours: nothing is published).
     /// It may start with `whsec_`, and then something has to follow, as sonzai-go demands.
     ///
     /// A line break at the end would be a slip of whoever copied the secret; and HMAC fills a short key up with
@@ -102,7 +102,7 @@ pub enum SonzaiKeyError {
 }
 
 /// A new secret out of 32 bytes from a cryptographic random generator: `whsec_` and 64 hex digits (ours:
-/// contracts.md leaves the length open, 2.7). Wiped when dropped.
+/// the length is not published). Wiped when dropped.
 pub fn generate(random: [u8; 32]) -> Zeroizing<String> {
     secret_hex(SECRET_PREFIX, Zeroizing::new(random).as_slice())
 }

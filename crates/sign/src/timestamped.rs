@@ -3,7 +3,7 @@
 //! # Protocol
 //!
 //! Source: Stripe, <https://docs.stripe.com/webhooks/signature>, “Verify webhook signatures manually”, and
-//! `webhook/client.go` of stripe-go; Molroo and Sonzai took the format over (contracts.md, 1.6 and 2.7).
+//! `webhook/client.go` of stripe-go; Molroo and Sonzai took the format over.
 //!
 //! - Signed are the timestamp, a full stop and the raw body, with HMAC-SHA256. The signature is lowercase hex.
 //! - The header is a list of `key=value`, separated by commas: one `t`, and a `v1` for each key. While a secret is

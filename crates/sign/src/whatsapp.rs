@@ -2,7 +2,7 @@
 //!
 //! # Protocol
 //!
-//! Source: the gateway's documentation of webhook deliveries (contracts.md, 3.6); header names and algorithm are
+//! Source: the gateway's documentation of webhook deliveries; header names and algorithm are
 //! those of WAHA, <https://waha.devlike.pro/docs/how-to/events/>, which publishes a test vector.
 //!
 //! - Signed is the raw body alone, with HMAC-SHA512. The algorithm's name goes into `X-Webhook-Hmac-Algorithm`.
@@ -34,10 +34,10 @@ use zeroize::Zeroizing;
 
 use crate::encode::{equal, hex_length, push_hex, secret_hex, wiped_on_drop};
 
-/// The value of the `X-Webhook-Hmac-Algorithm` header (contracts.md, 3.6).
+/// The value of the `X-Webhook-Hmac-Algorithm` header.
 pub const WHATSAPP_ALGORITHM: &str = "sha512";
 
-/// How many characters a secret has at most. Ours: contracts.md leaves it open.
+/// How many characters a secret has at most. Ours: nothing is published.
 pub const WHATSAPP_SECRET_CHARACTERS_MAX: usize = 256;
 
 const HMAC_BYTES: usize = 64;
@@ -53,7 +53,7 @@ pub struct WhatsappKey {
 const _: () = wiped_on_drop::<Sha512>();
 
 impl WhatsappKey {
-    /// Takes a secret of 1 to 256 characters, none of them a control character (ours: contracts.md leaves it open).
+    /// Takes a secret of 1 to 256 characters, none of them a control character (ours: nothing is published).
     ///
     /// A line break at the end would be a slip of whoever copied the secret; and HMAC fills a short key up with
     /// NULs, so that secrets which differ in NULs at their end would be one.
@@ -93,8 +93,8 @@ pub enum WhatsappKeyError {
     ControlCharacter,
 }
 
-/// A new secret out of 32 bytes from a cryptographic random generator: 64 hex digits (ours: contracts.md leaves it
-/// open). Wiped when dropped.
+/// A new secret out of 32 bytes from a cryptographic random generator: 64 hex digits (ours: nothing is
+/// published). Wiped when dropped.
 pub fn generate(random: [u8; 32]) -> Zeroizing<String> {
     secret_hex("", Zeroizing::new(random).as_slice())
 }

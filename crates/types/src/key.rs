@@ -126,7 +126,7 @@ pub enum KeyStyle {
     Casey,
 }
 
-/// Style, its name, the live prefix, the test prefix. Sources: contracts.md 1.1, 2.1, 3.1, 5.1.
+/// Style, its name, the live prefix, the test prefix. Sources: the systems' pages on authentication.
 const STYLES: [(KeyStyle, &str, &str, &str); 5] = [
     (KeyStyle::Posthouse, "posthouse", "sk_live_", "sk_test_"),
     (KeyStyle::Molroo, "molroo", "mk_live_", "mk_test_"),

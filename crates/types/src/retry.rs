@@ -8,7 +8,7 @@ use crate::Invalid;
 use crate::limits::{ATTEMPTS_MAX, RETRY_AFTER_MAX, RETRY_DELAY_MAX};
 
 /// The waits of the `standard` schedule, in seconds, before the second and each later attempt.
-/// Source: design.md section 3, after the Standard Webhooks recommendation.
+/// Source: after the Standard Webhooks recommendation.
 const STANDARD_WAITS_S: [u64; 9] =
     [5, 5 * 60, 30 * 60, 2 * 3600, 5 * 3600, 10 * 3600, 14 * 3600, 20 * 3600, 24 * 3600];
 

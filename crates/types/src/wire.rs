@@ -69,9 +69,10 @@ impl Wire {
 
     /// When a failure is tried again, unless the endpoint's owner says otherwise.
     ///
-    /// Sources: standard and Molroo, design.md section 3 (Molroo's own numbers, three tries within a second, would
-    /// lose events: contracts.md 1.7); Sonzai, contracts.md 2.8; WhatsApp Gateway, its "Create a webhook" page
-    /// (2 s, 4 s, 8 s, … for up to 15 attempts); tellcasey, Svix's schedule, contracts.md 5.4.
+    /// Sources: Standard Webhooks' recommendation, also for Molroo (the numbers of its SDK, three tries within a
+    /// second, would lose events); Sonzai's demo application (four attempts; the waits are ours); WhatsApp Gateway,
+    /// its "Create a webhook" page (2 s, 4 s, 8 s, … for up to 15 attempts); for tellcasey Svix's schedule, which its
+    /// API points to.
     pub fn retry_policy(self) -> RetryPolicy {
         let custom = |waits: &[f64]| Schedule::Custom(waits.to_vec());
         let (schedule, jitter) = match self {
@@ -83,8 +84,8 @@ impl Wire {
         RetryPolicy::new(schedule, jitter).expect("the numbers of the table are within the limits")
     }
 
-    /// Time for one attempt, milliseconds, unless the endpoint's owner says otherwise. Sources: contracts.md 1.7
-    /// (the SDK's 5 s), 2.8, 3.7, 5.4.
+    /// Time for one attempt, milliseconds, unless the endpoint's owner says otherwise. Sources: Molroo's SDK has 5 s,
+    /// Svix 15 s; the others are ours.
     pub const fn timeout_ms(self) -> u32 {
         match self {
             Self::Standard | Self::Casey => ATTEMPT_TIMEOUT_MS_DEFAULT,
@@ -95,9 +96,9 @@ impl Wire {
 
     /// What follows when a receiver answers with this status, which is no 2xx.
     ///
-    /// Sources: Standard Webhooks (410 means gone), which Svix and so tellcasey follow; Molroo's SDK ends at any
-    /// 4xx (contracts.md 1.7); Sonzai retries on 5xx, and 408 and 429 are no verdict (contracts.md 2.8); WhatsApp
-    /// Gateway retries whatever is not 2xx (its "Create a webhook" page), 410 included.
+    /// Sources: Standard Webhooks (410 means gone), which Svix and so tellcasey follow; Molroo's SDK ends at any 4xx;
+    /// Sonzai retries on 5xx, and 408 and 429 are no verdict (ours); WhatsApp Gateway retries whatever is not 2xx
+    /// (its "Create a webhook" page), 410 included.
     pub const fn after_refusal(self, status: u16) -> Refusal {
         match (self, status) {
             (Self::Whatsapp, _) | (Self::Sonzai, 408 | 429) => Refusal::Retry,
@@ -124,7 +125,7 @@ impl Wire {
         matches!(self, Self::Whatsapp)
     }
 
-    /// Endpoints that one session may have in this format. Ours: contracts.md 1.2 leaves it open.
+    /// Endpoints that one session may have in this format. Ours: nothing is published.
     pub const fn per_session_max(self) -> Option<usize> {
         match self {
             Self::Molroo => Some(20),
@@ -133,7 +134,7 @@ impl Wire {
     }
 
     /// True when an endpoint limited to `limit` gets events of `session`. WhatsApp Gateway writes one session with
-    /// and without `sess_`, so there the two are the same (contracts.md 3.5).
+    /// and without `sess_`, so there the two are the same.
     pub fn admits(self, limit: &SessionId, session: &SessionId) -> bool {
         limit == session || (self == Self::Whatsapp && bare(limit) == bare(session))
     }
@@ -142,7 +143,7 @@ impl Wire {
 /// WhatsApp Gateway's numbers where nothing is said; no wait of its own is longer than the cap.
 pub const WHATSAPP_STEPS: Steps = Steps { delay_s: 2, attempts: 15, cap_s: WHATSAPP_CAP_S };
 
-/// The longest single wait of a WhatsApp Gateway policy, seconds: 6 h (contracts.md 3.3).
+/// The longest single wait of a WhatsApp Gateway policy, seconds: 6 h (ours).
 const WHATSAPP_CAP_S: u64 = RETRY_DELAY_MAX.as_secs() / 4;
 
 const SESSION_PREFIX: &str = "sess_";

@@ -16,7 +16,7 @@ const OPENS_AFTER: Duration = Duration::from_secs(60);
 const PAUSE_FIRST: Duration = Duration::from_secs(30);
 /// … up to this many times (8 minutes).
 const PAUSE_DOUBLINGS_MAX: u32 = 4;
-/// Nothing but failures for this long switches an endpoint off. Source: design.md section 3.
+/// Nothing but failures for this long switches an endpoint off. Source: Svix does the same.
 const DISABLES_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
 /// A success is written down only when the one in the store is older than this.
 const SUCCESS_RECORDED_EVERY: Duration = Duration::from_secs(10);

@@ -1,6 +1,6 @@
 //! tellcasey: an envelope with `event_type`, `event_id`, `timestamp` (ISO 8601), `organization_id` (UUID) and
-//! `data` (its webhook events page, contracts.md 5.2); signed as Standard Webhooks say, with Svix's names for the
-//! headers beside the standard ones (ours: nothing is published, contracts.md 5.3). The message id is another one
+//! `data` (its webhook events page); signed as Standard Webhooks say, with Svix's names for the
+//! headers beside the standard ones (ours: nothing is published). The message id is another one
 //! than the event's.
 
 use bytes::Bytes;

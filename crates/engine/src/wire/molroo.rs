@@ -1,6 +1,6 @@
 //! Molroo: an envelope with `id` (the same on every attempt), `event`, `session_id`, `timestamp` (ISO 8601) and
-//! `data`, and `X-Molroo-Signature`. The header is that of Molroo's SDK (contracts.md 1.6). The envelope is our
-//! reading: the page that would show it breaks off where it begins (1.5).
+//! `data`, and `X-Molroo-Signature`. The header is that of Molroo's SDK. The envelope is our
+//! reading: the page that would show it breaks off where it begins.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName};

@@ -1,6 +1,6 @@
 //! Sonzai: an envelope with `event_id`, `event_type`, `project_id`, `agent_id` (when the payload names one),
-//! `created_at` and `data`, and `Sonzai-Signature`. The header is that of Sonzai's Go client (contracts.md 2.7);
-//! of the envelope only `event_type` and `agent_id` are published, the rest is ours (2.6).
+//! `created_at` and `data`, and `Sonzai-Signature`. The header is that of Sonzai's Go client;
+//! of the envelope only `event_type` and `agent_id` are published, the rest is ours.
 
 use std::borrow::Cow;
 

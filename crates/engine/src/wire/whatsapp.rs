@@ -1,7 +1,7 @@
 //! WhatsApp Gateway: an envelope with `schema`, `id`, `event`, `session`, `organization`, `timestamp` (epoch
 //! milliseconds) and `payload`, the same as on its realtime WebSocket; `X-Webhook-Request-Id`,
 //! `X-Webhook-Timestamp` and, with a secret, `X-Webhook-Hmac`. Sources: its "Create a webhook" page for the
-//! headers, its guide "event shape" for the envelope (contracts.md 3.5, 3.6).
+//! headers, its guide "event shape" for the envelope.
 
 use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};

@@ -9,7 +9,7 @@ use serde_json::Number;
 use super::super::wire;
 use crate::http::Fields;
 
-/// The numbers of a computed schedule where nothing is said. Source: native-api, `retry_policy`.
+/// The numbers of a computed schedule where nothing is said. They are WhatsApp Gateway's, but for the cap.
 const STEPS_DEFAULT: Steps = Steps { delay_s: 2, attempts: 15, cap_s: 21_600 };
 
 const NAMES: &str = "must be standard, exponential, linear, constant or custom";
