@@ -152,7 +152,9 @@ impl Engine {
         }
         let digest: [u8; 32] = Sha256::digest(presented.as_bytes()).into();
         let now = self.clock.now();
-        let known = if let Some(known) = self.keys.believed(&digest, now) {
+        // A login is no key, although both are remembered alike.
+        let believed = self.keys.believed(&digest, now).filter(|known| known.caller.until.is_none());
+        let known = if let Some(known) = believed {
             known
         } else {
             let Some(record) = self.store.key_by_digest(&digest).await? else {
