@@ -53,8 +53,9 @@ impl EventStream {
     pub async fn next(&mut self) -> Result<Vec<Event>> {
         loop {
             self.wake.mark_unchanged();
-            self.still_allowed().await?;
             let events = self.engine.store.events_after(self.caller.space, self.after, SLICE).await?;
+            // Asked once they are read: what was accepted after the caller's right had ended is never shown.
+            self.still_allowed().await?;
             if let Some(last) = events.last() {
                 self.after = last.id;
                 let seen: Vec<Event> = events.into_iter().filter(|e| self.caller.sees(e.project)).collect();

@@ -2,7 +2,9 @@
 //! sealed, in the commit of the change. Without it a client that repeats a lost rotation would turn the secret once
 //! more, and the one it is told first would be void.
 
-use posthouse_store::{Constraint, Remember, StoreError};
+use std::sync::Arc;
+
+use posthouse_store::{Constraint, EndpointRecord, Remember, StoreError};
 use posthouse_types::limits::IDEMPOTENCY_WINDOW;
 use posthouse_types::{EndpointId, IdempotencyKey, SecretText};
 use serde::{Deserialize, Serialize};
@@ -59,8 +61,25 @@ impl Engine {
         }
     }
 
+    /// Changes an endpoint, unless that was done under this key before. `fresh` is the answer when it was not.
+    pub(super) async fn change_once(
+        self: &Arc<Self>,
+        caller: &Caller,
+        fresh: Remembered,
+        repeatable: Option<&Repeatable>,
+        change: impl Fn(&mut EndpointRecord) -> Result<()> + Send + Sync,
+    ) -> Result<Remembered> {
+        let make = async |repeatable| {
+            let remember = self.remember(caller, repeatable, &fresh);
+            let change = |record: &mut EndpointRecord| change(record).map(|()| remember.clone());
+            self.change_endpoint(caller, fresh.endpoint, change).await?;
+            Ok(fresh.clone())
+        };
+        self.once(caller, repeatable, make).await
+    }
+
     /// What was answered under this key, if anything.
-    pub(super) async fn done_before(
+    async fn done_before(
         &self,
         caller: &Caller,
         repeatable: Option<&Repeatable>,

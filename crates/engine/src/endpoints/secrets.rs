@@ -99,22 +99,16 @@ impl Engine {
         let secret = NewSecret::given_or_made(rotate.secret).usable(wire)?;
         let fresh = Remembered::new(id, secret.as_ref());
         let now = self.clock.now();
-        let repeatable = repeatable.as_ref();
-        let change = async |repeatable| {
-            let remember = self.remember(caller, repeatable, &fresh);
-            let turn = |record: &mut EndpointRecord| {
-                let mut secrets: Vec<Secret> = secret.iter().map(Secret::new).collect();
-                let old = open_secrets(&self.vault, id, &record.secrets).map_err(|_| sealed_away())?;
-                secrets.extend(old.into_iter().map(|secret| secret.until(now.plus(overlap))));
-                secrets.retain(|secret| secret.expires_at.is_none_or(|end| end > now));
-                secrets.truncate(SECRETS_MAX);
-                record.secrets = seal_secrets(&self.vault, id, &secrets);
-                Ok(remember.clone())
-            };
-            self.change_endpoint(caller, id, turn).await?;
-            Ok(fresh.clone())
+        let turn = |record: &mut EndpointRecord| {
+            let mut secrets: Vec<Secret> = secret.iter().map(Secret::new).collect();
+            let old = open_secrets(&self.vault, id, &record.secrets).map_err(|_| sealed_away())?;
+            secrets.extend(old.into_iter().map(|secret| secret.until(now.plus(overlap))));
+            secrets.retain(|secret| secret.expires_at.is_none_or(|end| end > now));
+            secrets.truncate(SECRETS_MAX);
+            record.secrets = seal_secrets(&self.vault, id, &secrets);
+            Ok(())
         };
-        let done = self.once(caller, repeatable, change).await?;
+        let done = self.change_once(caller, fresh, repeatable.as_ref(), turn).await?;
         let secret = done.secret().ok_or_else(sealed_away)?;
         Ok(Rotated { secret, overlap })
     }

@@ -152,7 +152,10 @@ impl Engine {
             };
             let update =
                 UpdateEndpoint { headers: Some(put.headers.clone()), ..UpdateEndpoint::settings(&settings) };
-            return self.replace(caller, id, &update, repeatable.as_ref()).await;
+            // What registered it, repeated, is told the secret again.
+            let fresh = Remembered::new(id, None);
+            let replace = |record: &mut EndpointRecord| self.apply(&update, record);
+            return Ok(self.change_once(caller, fresh, repeatable.as_ref(), replace).await?.secret());
         }
         let mut settings = Settings::new(put.url, put.wire);
         settings.events = EventFilter::only(put.event_type);
@@ -164,27 +167,6 @@ impl Engine {
             headers: put.headers,
         };
         Ok(self.create_endpoint(caller, create, repeatable).await?.1)
-    }
-
-    /// Changes an endpoint once per key. What registered it, repeated, is told the secret again.
-    async fn replace(
-        self: &Arc<Self>,
-        caller: &Caller,
-        id: EndpointId,
-        update: &UpdateEndpoint<'_>,
-        repeatable: Option<&Repeatable>,
-    ) -> Result<Option<SecretText>> {
-        let fresh = Remembered::new(id, None);
-        let change = async |repeatable| {
-            let remember = self.remember(caller, repeatable, &fresh);
-            let change = |record: &mut EndpointRecord| {
-                self.apply(update, record)?;
-                Ok(remember.clone())
-            };
-            self.change_endpoint(caller, id, change).await?;
-            Ok(fresh.clone())
-        };
-        Ok(self.once(caller, repeatable, change).await?.secret())
     }
 
     /// The endpoints that are meant, newest first.
