@@ -14,6 +14,7 @@ const STOP_MS_MAX = 30_000;
 const REQUEST_MS_MAX = 30_000;
 const DELIVERY_MS_MAX = 30_000;
 const LOG_LINES_SHOWN = 40;
+const SHOWN_MAX = 5;
 
 /** A check that did not hold. */
 export class Failed extends Error {}
@@ -24,10 +25,21 @@ export function check(what, holds) {
   console.log(`     ok: ${what}`);
 }
 
-/** Runs a check with a server and a receiver, and ends the process with its result. */
-export async function main(body) {
+/** Prints what holds of each of many things, or stops with those of which it does not; `named` says which they are. */
+export function checkEach(what, things, named, holds) {
+  const wrong = things.filter((thing) => !holds(thing)).map(named);
+  const more = wrong.length > SHOWN_MAX ? [`and ${wrong.length - SHOWN_MAX} more`] : [];
+  if (wrong.length > 0) throw new Failed(`${what}: not ${[...wrong.slice(0, SHOWN_MAX), ...more].join("; ")}`);
+  check(`${what}: ${things.length} of ${things.length}`, things.length > 0);
+}
+
+/**
+ * Runs a check with a server and a receiver, and ends the process with its result. The environment is set beside ours,
+ * for settings that only some checks need.
+ */
+export async function main(body, environment = {}) {
   const receiver = await Receiver.start();
-  const server = new Server();
+  const server = new Server(environment);
   try {
     await server.start();
     await body(server, receiver);
@@ -46,6 +58,11 @@ class Server {
   #scratch = mkdtempSync(join(tmpdir(), "posthouse-clients-"));
   #log = openSync(join(this.#scratch, "log"), "a");
   #process;
+  #environment;
+
+  constructor(environment) {
+    this.#environment = { ...process.env, ...environment };
+  }
 
   async start() {
     const binary = process.env.POSTHOUSE_BIN;
@@ -57,8 +74,9 @@ class Server {
     });
     this.key = JSON.parse(printed).key;
 
-    const serve = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--allow-private-targets"];
-    this.#process = spawn(binary, serve, { stdio: ["ignore", "pipe", this.#log] });
+    const serve = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--log", "warn", "--allow-private-targets"];
+    const options = { stdio: ["ignore", "pipe", this.#log], env: this.#environment };
+    this.#process = spawn(binary, serve, options);
     const lines = createInterface({ input: this.#process.stdout });
     const ready = once(lines, "line").then(([line]) => JSON.parse(line).address);
     const ended = once(this.#process, "exit").then(([code]) => {
@@ -92,8 +110,13 @@ class Server {
     return this.request("POST", "/api/v1/events", `{"type":${JSON.stringify(type)},"payload":${payload}}`);
   }
 
+  /** What the server has said. */
+  log() {
+    return readFileSync(join(this.#scratch, "log"), "utf8");
+  }
+
   showLog() {
-    const lines = readFileSync(join(this.#scratch, "log"), "utf8").trimEnd().split("\n");
+    const lines = this.log().trimEnd().split("\n");
     console.error(lines.slice(-LOG_LINES_SHOWN).join("\n"));
   }
 

@@ -46,6 +46,16 @@ class Answer:
         return json.loads(self.body) if self.body else None
 
 
+def exchange(request):
+    """Sends a request of urllib's; returns what came back, whatever the status."""
+    try:
+        with urllib.request.urlopen(request, timeout=REQUEST_SECONDS_MAX) as response:
+            return Answer(response.status, response.headers, response.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return Answer(error.code, error.headers, error.read())
+
+
 class Server:
     """A posthouse on a temporary folder, with one tenant and a key that may do everything.
 
@@ -89,12 +99,7 @@ class Server:
             request.add_header("Content-Type", "application/json")
         for name, value in given.items():
             request.add_header(name, value)
-        try:
-            with urllib.request.urlopen(request, timeout=REQUEST_SECONDS_MAX) as response:
-                return Answer(response.status, response.headers, response.read())
-        except urllib.error.HTTPError as error:
-            with error:
-                return Answer(error.code, error.headers, error.read())
+        return exchange(request)
 
     def request(self, method, path, body=None, headers=None, token=None):
         """The same; returns the parsed answer and insists on a 2xx."""
@@ -103,6 +108,10 @@ class Server:
             text = answer.body.decode(errors="replace")
             raise Failed(f"{method} {path} answered {answer.status}: {text}")
         return answer.json()
+
+    def log(self):
+        """What the server has said."""
+        return self._log.read_text(errors="replace")
 
     def create_endpoint(self, url):
         return self.request("POST", "/api/v1/endpoints", {"url": url})
@@ -151,7 +160,7 @@ class Server:
                 self._process.wait()
                 print("     the server did not stop when asked", flush=True)
         if show_log and self._log.exists():
-            lines = self._log.read_text(errors="replace").splitlines()
+            lines = self.log().splitlines()
             print("\n".join(lines[-LOG_LINES_SHOWN:]), flush=True)
         shutil.rmtree(self.scratch, ignore_errors=True)
 

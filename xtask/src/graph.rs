@@ -20,6 +20,7 @@ struct Rule {
 const RULES: &[Rule] = &[
     Rule { name: "posthouse-types", uses: &[], tests_use: &[] },
     Rule { name: "posthouse-sign", uses: &["posthouse-types"], tests_use: &[] },
+    Rule { name: "posthouse-providers", uses: &["posthouse-types", "posthouse-sign"], tests_use: &[] },
     Rule { name: "posthouse-store", uses: &["posthouse-types"], tests_use: &[] },
     Rule {
         name: "posthouse-store-sqlite",
@@ -30,13 +31,25 @@ const RULES: &[Rule] = &[
     Rule { name: "posthouse-egress", uses: &["posthouse-types"], tests_use: &[] },
     Rule {
         name: "posthouse-engine",
-        uses: &["posthouse-types", "posthouse-sign", "posthouse-store", "posthouse-egress"],
+        uses: &[
+            "posthouse-types",
+            "posthouse-sign",
+            "posthouse-providers",
+            "posthouse-store",
+            "posthouse-egress",
+        ],
         tests_use: &["posthouse-store-sqlite"],
+    },
+    Rule {
+        name: "posthouse-agents",
+        uses: &["posthouse-types", "posthouse-egress", "posthouse-engine", "posthouse-sign"],
+        tests_use: &[],
     },
     Rule {
         name: "posthouse-api",
         uses: &["posthouse-types", "posthouse-engine"],
-        tests_use: &["posthouse-store-sqlite", "posthouse-engine"],
+        // Requests to sources are signed as providers do it.
+        tests_use: &["posthouse-store-sqlite", "posthouse-engine", "posthouse-providers"],
     },
     Rule { name: "posthouse", uses: PRODUCT, tests_use: PRODUCT },
     Rule {
@@ -59,6 +72,8 @@ const RULES: &[Rule] = &[
 const PRODUCT: &[&str] = &[
     "posthouse-types",
     "posthouse-sign",
+    "posthouse-providers",
+    "posthouse-agents",
     "posthouse-store",
     "posthouse-store-sqlite",
     "posthouse-egress",
@@ -70,7 +85,7 @@ const TESTKIT: &str = "posthouse-testkit";
 
 /// Other people's crates that have one place each.
 const PLACES: &[(&str, &[&str])] = &[
-    ("axum", &["posthouse-api", "posthouse"]),
+    ("axum", &["posthouse-api", "posthouse", "posthouse-bench"]),
     ("hyper", &["posthouse-egress", "posthouse-api", "posthouse", "posthouse-testkit", "posthouse-bench"]),
     ("rusqlite", &["posthouse-store-sqlite"]),
 ];

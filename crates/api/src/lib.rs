@@ -7,6 +7,8 @@ mod dialect;
 mod docs;
 mod hosts;
 mod http;
+mod ingest;
+mod metrics;
 mod realtime;
 mod serve;
 
@@ -17,7 +19,7 @@ use axum::Router;
 use posthouse_engine::Engine;
 use tokio::sync::watch;
 
-pub use crate::http::ApiOptions;
+pub use crate::http::{ApiOptions, Metrics};
 pub use crate::serve::{ServeOptions, serve};
 
 /// Every path that this crate serves: the dialects, their OpenAPI documents and the pages that explain them. Live
@@ -46,7 +48,11 @@ pub fn router(engine: Arc<Engine>, options: ApiOptions, stop: watch::Receiver<bo
         };
         documents.push((dialect.name, dialect.document()));
     }
-    let router = router.merge(docs::router(documents));
+    let router = router
+        .merge(docs::router(documents))
+        .merge(ingest::router(&api))
+        .merge(dialect::moltis::router(&api))
+        .merge(metrics::router(&api));
     if owners.is_empty() { router } else { hosts::by_host(owners, router) }
 }
 

@@ -21,7 +21,7 @@ use crate::http::{Api, Fields, STREAM_FRAMES_MAX, STREAM_MESSAGE_BYTES_MAX, STRE
 use crate::serve::stopped;
 
 /// How long the end of a WebSocket may take.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(crate) const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -122,7 +122,8 @@ impl From<Error> for End {
     }
 }
 
-fn every(period: Duration) -> Interval {
+/// Ticks from one period from now on.
+pub(crate) fn every(period: Duration) -> Interval {
     let mut ticks = interval(period);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks.reset();
@@ -218,8 +219,12 @@ async fn web_socket(mut socket: WebSocket, mut follow: Follow) {
         End::NotWanted => (close_code::POLICY, "this stream takes no messages"),
         End::Gone => return,
     };
-    // Whether it arrives or not, the connection ends here. What the client has said is read: a socket closed with
-    // unread bytes takes back what was sent.
+    close(&mut socket, code, reason).await;
+}
+
+/// Closes a WebSocket. Whether it arrives or not, the connection ends here. What the client has said is read: a socket
+/// closed with unread bytes takes back what was sent.
+pub(crate) async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) {
     let close = CloseFrame { code, reason: reason.into() };
     drop(
         timeout(CLOSE_TIMEOUT, async {
@@ -276,6 +281,7 @@ async fn talk(socket: &mut WebSocket, follow: &mut Follow) -> End {
     }
 }
 
-async fn send(socket: &mut WebSocket, message: Message, limit: Duration) -> bool {
+/// Sends a message; false when the client is gone, or takes nothing for so long.
+pub(crate) async fn send(socket: &mut WebSocket, message: Message, limit: Duration) -> bool {
     matches!(timeout(limit, socket.send(message)).await, Ok(Ok(())))
 }

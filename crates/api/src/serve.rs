@@ -2,12 +2,14 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::ConnectInfo;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -56,7 +58,7 @@ impl Default for ServeOptions {
     }
 }
 
-/// Serves until `stop` says true, or is dropped. Then no connection is accepted, those that wait for a request are
+/// Serves until `stop` says true, or is dropped; each request carries its peer's address as [`ConnectInfo`]. Then no connection is accepted, those that wait for a request are
 /// closed, those that answer one have `grace` to end.
 pub async fn serve(
     listener: TcpListener,
@@ -75,9 +77,9 @@ pub async fn serve(
             accepted = accept(&listener, &places) => accepted,
         };
         match accepted {
-            Ok((stream, place)) => {
+            Ok((accepted, place)) => {
                 has_room = true;
-                connections.spawn(connection(stream, place, router.clone(), stop.clone(), options));
+                connections.spawn(connection(accepted, place, router.clone(), stop.clone(), options));
             }
             Err(error) if is_of_one_connection(&error) => {}
             Err(error) => {
@@ -108,12 +110,12 @@ pub(crate) async fn stopped(stop: &mut watch::Receiver<bool>) {
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+) -> io::Result<((TcpStream, SocketAddr), OwnedSemaphorePermit)> {
     let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
-    let (stream, _) = listener.accept().await?;
+    let (stream, peer) = listener.accept().await?;
     // Answers are small and written whole: waiting to fill a segment would only delay them.
     drop(stream.set_nodelay(true));
-    Ok((stream, place))
+    Ok(((stream, peer), place))
 }
 
 /// True when the connection that was to be accepted is gone, and nothing else is wrong.
@@ -123,7 +125,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, SocketAddr),
     place: OwnedSemaphorePermit,
     router: Router,
     mut stop: watch::Receiver<bool>,
@@ -132,9 +134,10 @@ async fn connection(
     let pulse = Arc::new(Pulse::new());
     let wire = Wire::new(stream, place, Arc::clone(&pulse), options.write_timeout);
     let answering = Arc::clone(&pulse);
-    let service = service_fn(move |request: Request<Incoming>| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
         answering.now_is(Phase::Answering);
         let pulse = Arc::clone(&answering);
+        request.extensions_mut().insert(ConnectInfo(peer));
         let answer = router.clone().call(request.map(Body::new));
         async move {
             let answer: Result<_, Infallible> = answer.await;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderValue, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -74,6 +74,14 @@ impl Connection {
         self.call(Method::POST, path, content_type, body).await
     }
 
+    /// POST with these headers, and without the key: as someone who has none.
+    pub async fn post_keyless(&mut self, path: &str, headers: HeaderMap, body: Bytes) -> Result<Answer> {
+        let mut request = Request::post(path).body(Full::new(body)).context("request")?;
+        *request.headers_mut() = headers;
+        request.headers_mut().insert(HOST, self.target.host.clone());
+        self.send(request).await
+    }
+
     async fn call(&mut self, method: Method, path: &str, kind: &'static str, body: Bytes) -> Result<Answer> {
         let request = Request::builder()
             .method(method)
@@ -83,6 +91,10 @@ impl Connection {
             .header(CONTENT_TYPE, HeaderValue::from_static(kind))
             .body(Full::new(body))
             .context("request")?;
+        self.send(request).await
+    }
+
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> Result<Answer> {
         self.sender.ready().await.context("connection")?;
         let response = self.sender.send_request(request).await.context("send")?;
         let status = response.status();

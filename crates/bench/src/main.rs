@@ -9,7 +9,7 @@ use posthouse_bench::error::{Context, Error, Result};
 use posthouse_bench::report::say;
 use posthouse_bench::scenario::{self, Backlog, Name};
 use posthouse_bench::sink::Sink;
-use posthouse_bench::{kill, stats};
+use posthouse_bench::{kill, plain, stats};
 
 /// Measures and crashes the posthouse binary from outside.
 #[derive(Parser)]
@@ -30,6 +30,9 @@ enum Command {
     /// The receiver alone, until it is killed
     #[command(hide = true)]
     Sink(Receiver),
+    /// A handler that only reads, until it is killed
+    #[command(hide = true)]
+    Plain,
 }
 
 #[derive(Args)]
@@ -65,6 +68,9 @@ struct Kill {
     /// Decides moments, sizes and faults [default: from the clock; printed]
     #[arg(long)]
     seed: Option<u64>,
+    /// Crash while sources receive and agents work, instead of while events are published
+    #[arg(long)]
+    inbound: bool,
     /// An empty data folder after so many trials
     #[arg(long, default_value_t = 50)]
     fresh_every: u32,
@@ -96,6 +102,7 @@ async fn execute(cli: Cli) -> Result<bool> {
         (Some(Command::Run(run)), _) | (None, Some(run)) => measure(run).await,
         (Some(Command::Kill(options)), _) => crash(options).await,
         (Some(Command::Sink(options)), _) => receive(options).await,
+        (Some(Command::Plain), _) => read_only().await,
         (None, None) => Err(Error::new("say what to do; --help lists it")),
     }
 }
@@ -117,13 +124,21 @@ async fn crash(options: Kill) -> Result<bool> {
     let Kill { trials, fresh_every, .. } = options;
     let seed = options.seed.unwrap_or_else(seed_of_now);
     let settings = kill::Settings { binary, trials, seed, fresh_every, folder };
-    Ok(!kill::run(&settings).await?.failed())
+    if options.inbound { kill::run_inbound(&settings).await } else { kill::run(&settings).await }
 }
 
 async fn receive(options: Receiver) -> Result<bool> {
     let sink = Sink::start(options.slots).await?;
     say(&format!(r#"{{"address":"{}"}}"#, sink.address()));
     std::future::pending().await
+}
+
+async fn read_only() -> Result<bool> {
+    let listener = plain::listen().await?;
+    let address = listener.local_addr().context("own address")?;
+    say(&format!(r#"{{"address":"{address}"}}"#));
+    plain::serve(listener).await?;
+    Ok(true)
 }
 
 /// Absolute, because the gateway runs in its own folder.

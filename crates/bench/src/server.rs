@@ -18,11 +18,17 @@ const READY_PATIENCE: Duration = Duration::from_secs(60);
 const STOP_PATIENCE: Duration = Duration::from_secs(60);
 const READYZ_POLL: Duration = Duration::from_millis(1);
 const JSON: &str = "application/json";
+const METRICS_TOKEN: &str = "bench-metrics";
+const WAITING: &str = "webhooks_worker_queue_depth";
+
+/// The most that a limit of requests to sources may be set to.
+pub const RATE_PER_MINUTE_MAX: u32 = 100_000_000;
 
 /// A folder for one gateway: its data and the logs of all its starts. Whoever owns the folder above it removes it.
 pub struct Home {
     folder: PathBuf,
     binary: PathBuf,
+    variables: Vec<(&'static str, String)>,
     starts: u32,
 }
 
@@ -53,7 +59,21 @@ impl Home {
     /// Creates the folder, which has to be on a disk for the figures to mean anything.
     pub fn new(binary: &Path, folder: PathBuf) -> Result<Self> {
         std::fs::create_dir_all(&folder).context(format!("create {}", folder.display()))?;
-        Ok(Self { folder, binary: binary.to_owned(), starts: 0 })
+        Ok(Self { folder, binary: binary.to_owned(), variables: vec![], starts: 0 })
+    }
+
+    /// Its gateways get this in their environment.
+    #[must_use]
+    pub fn with_variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.push((name, value.into()));
+        self
+    }
+
+    /// A source takes on as much as comes, and [`Server::turns_waiting`] is answered.
+    #[must_use]
+    pub fn open_to_sources(self) -> Self {
+        self.with_variable("POSTHOUSE_INGEST_GLOBAL_PER_MINUTE", RATE_PER_MINUTE_MAX.to_string())
+            .with_variable("POSTHOUSE_METRICS_TOKEN", METRICS_TOKEN)
     }
 
     /// Starts the gateway on this folder's data.
@@ -101,7 +121,7 @@ impl Home {
     fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(&self.binary);
         command.args(words).arg("--data").arg(self.folder.join("data"));
-        command.current_dir(&self.folder);
+        command.current_dir(&self.folder).envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 }
@@ -157,6 +177,16 @@ impl Server {
     pub async fn create_endpoint(&self, endpoint: &Value) -> Result<Endpoint> {
         let mut connection = Connection::open(&self.target).await?;
         create_endpoint(&mut connection, endpoint).await
+    }
+
+    /// How many turns of agents wait or run; of a gateway that is [`Home::open_to_sources`].
+    pub async fn turns_waiting(&self) -> Result<usize> {
+        let target = Target::new(self.process.address, METRICS_TOKEN)?;
+        let answer = Connection::open(&target).await?.get("/metrics").await?;
+        let body = answer.expect(StatusCode::OK).context("metrics")?;
+        let text = String::from_utf8_lossy(&body);
+        let count = text.lines().find_map(|line| line.strip_prefix(WAITING)?.trim().parse().ok());
+        count.context(format!("no {WAITING} in the metrics"))
     }
 
     /// Whether any delivery is still to be made.

@@ -40,6 +40,13 @@ impl Signer {
         signature
     }
 
+    /// `sha256=<hex>` over the body: what GitHub sends (GitHub, Validating webhook deliveries).
+    pub fn sign_hook(&self, body: &[u8]) -> String {
+        let mut mac = self.keyed.clone();
+        mac.update(body);
+        format!("sha256={}", hex(&mac.finalize().into_bytes()))
+    }
+
     /// Fails unless one of the request's signatures is ours.
     pub fn check(&self, sample: &Sample) -> Result<()> {
         let (id, timestamp) = (header(sample, "webhook-id")?, header(sample, "webhook-timestamp")?);
@@ -113,6 +120,14 @@ mod tests {
             [("webhook-id", ID), ("webhook-timestamp", TIMESTAMP), ("webhook-signature", SIGNATURE)];
         signer.check(&sample(&headers, BODY)).unwrap();
         assert!(signer.check(&sample(&headers, "{}")).is_err());
+    }
+
+    #[test]
+    fn a_hook_is_signed_as_github_does() {
+        // The example of its documentation, "Testing the webhook payload validation".
+        let signer = Signer::new(b"It's a Secret to Everybody").unwrap();
+        let expected = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+        assert_eq!(signer.sign_hook(b"Hello, World!"), expected);
     }
 
     #[test]

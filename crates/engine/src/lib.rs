@@ -4,6 +4,7 @@
 //! and answer domain values. It knows no HTTP server, no SQL and no dialect. Rules live here and nowhere else:
 //! who may do what, what a value may be, what happens when.
 
+mod agents;
 mod bodies;
 mod caller;
 mod catalogue;
@@ -11,29 +12,38 @@ mod changes;
 pub mod clock;
 mod endpoints;
 pub mod error;
+mod inbound;
 mod inspect;
 mod keys;
 mod login;
+mod measure;
 mod messages;
 mod publish;
 mod registry;
 mod schema;
 pub mod service;
+mod session_events;
 mod sessions;
 mod signing;
+mod sources;
 mod stream;
 mod target;
 mod tickets;
 pub mod vault;
+mod window;
 mod wire;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use posthouse_egress::Sender;
 use posthouse_store::Store;
 use posthouse_types::{EndpointId, Health, TenantId, Timestamp};
 
+pub use agents::{
+    AgentDetail, AgentReply, AgentRun, AgentRunner, CreateAgent, RunError, Said, ToolOutput, ToolSpec,
+    Toolbox, UpdateAgent,
+};
 pub use caller::Caller;
 pub use catalogue::{Project, PutEventType};
 pub use clock::{Clock, IdSource, SystemClock};
@@ -41,16 +51,21 @@ pub use endpoints::{
     CreateEndpoint, EndpointDetail, EndpointQuery, NewSecret, PutEndpoint, Rotate, Rotated, UpdateEndpoint,
 };
 pub use error::{At, Error, ErrorKind, FieldError, Result};
+pub use inbound::{Decision, InboundDetail, InboundQuery, Receipt, Received, Refusal};
 pub use inspect::{AttemptDetail, DeliveryQuery, EndpointAttempt, Explained, Verdict};
 pub use keys::{CreateKey, CreatedKey, KeyLimit, create_first_key};
 pub use login::{LoginOptions, Logins};
 pub use messages::{CastVote, MessageDetail, PostMessage, Voted};
 pub use publish::{Publish, Published, Repeatable};
 pub use sessions::{CreateSession, UpdateSession};
+pub use sources::{CreateSource, Door, RotateSource, RotatedSource, SourceDetail, UpdateSource};
 pub use stream::EventStream;
 pub use tickets::Ticket;
 pub use vault::Vault;
 pub use wire::{body, message_id, organization_id};
+
+/// What is known of a provider: surfaces name it through the engine.
+pub use posthouse_providers::Profile;
 
 /// What use cases answer with and the store keeps: surfaces name these through the engine, never the store.
 pub use posthouse_store::{AcceptedEvent, EventTypeRecord, KeyRecord, ProjectRecord, SessionRecord};
@@ -61,6 +76,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     /// What makes HTTP attempts.
     pub sender: Arc<dyn Sender>,
+    /// What runs agents.
+    pub runner: Arc<dyn AgentRunner>,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
     /// What makes ids.
@@ -88,8 +105,18 @@ pub struct Options {
     pub in_flight_max: usize,
     /// How long events are kept.
     pub retention: std::time::Duration,
-    /// How many bytes of payloads and responses a tenant may keep.
+    /// How many bytes of payloads and responses a tenant may keep, and as many of what arrived at its sources.
     pub retention_bytes: u64,
+    /// How long bodies of what arrived at sources are kept; what else is known of it stays for `retention`.
+    pub body_retention: std::time::Duration,
+    /// How long messages are kept, and sessions that sources made.
+    pub session_retention: std::time::Duration,
+    /// Requests that all sources together take on in any 60 seconds.
+    pub ingest_global_per_minute: u32,
+    /// Agents at work at a time.
+    pub agent_concurrency: usize,
+    /// The programs that agents may run, by name.
+    pub commands: BTreeSet<String>,
 }
 
 impl Default for Options {
@@ -102,6 +129,11 @@ impl Default for Options {
             in_flight_max: 4096,
             retention: std::time::Duration::from_secs(30 * 24 * 3600),
             retention_bytes: 10 * 1024 * 1024 * 1024,
+            body_retention: std::time::Duration::from_secs(7 * 24 * 3600),
+            session_retention: std::time::Duration::from_secs(90 * 24 * 3600),
+            ingest_global_per_minute: posthouse_types::limits::INGEST_GLOBAL_PER_MINUTE_DEFAULT,
+            agent_concurrency: 4,
+            commands: BTreeSet::new(),
         }
     }
 }
@@ -110,10 +142,17 @@ impl Default for Options {
 pub struct Engine {
     store: Arc<dyn Store>,
     sender: Arc<dyn Sender>,
+    runner: Arc<dyn AgentRunner>,
     clock: Arc<dyn Clock>,
     ids: Arc<IdSource>,
     vault: Vault,
     options: Options,
+    doors: sources::Doors,
+    agents: agents::Presets,
+    /// What is counted over all sources.
+    ingest: inbound::Ingest,
+    /// Sources were removed: what is left of them is to be taken away.
+    leftovers: tokio::sync::watch::Sender<()>,
     registry: registry::Registry,
     catalogue: catalogue::Catalogue,
     keys: keys::KeyCache,
@@ -141,6 +180,11 @@ impl Engine {
             tenants: parking_lot::RwLock::default(),
             store: parts.store,
             sender: parts.sender,
+            runner: parts.runner,
+            doors: sources::Doors::default(),
+            agents: agents::Presets::default(),
+            ingest: inbound::Ingest::default(),
+            leftovers: tokio::sync::watch::Sender::new(()),
             clock: parts.clock,
             vault: parts.vault,
             options: parts.options,
@@ -156,7 +200,7 @@ impl Engine {
         Ok(Arc::new(engine))
     }
 
-    /// Reads endpoints, projects and event types from the store: at the start, and when another node changed
+    /// Reads endpoints, event types, agents and sources from the store: at the start, and when another node changed
     /// them.
     pub async fn reload(&self) -> Result<()> {
         let _turn = self.turn.lock().await;
@@ -175,6 +219,19 @@ impl Engine {
         let before = self.registry.ids();
         self.registry.replace_all(targets);
         self.catalogue.replace_all(self.store.all_event_types().await?);
+        self.agents
+            .replace_all(self.store.all_agents().await?.into_iter().map(|record| record.agent).collect());
+        let mut doors = Vec::new();
+        for record in self.store.all_sources().await? {
+            match self.door_of(&record) {
+                Ok(door) => doors.push(door),
+                Err(error) => {
+                    let id = record.source.id;
+                    tracing::error!(source.id = %id, %error, "{id} is left out");
+                }
+            }
+        }
+        self.doors.replace_all(doors);
         // Those that are gone, too.
         self.changes.mark(before.into_iter().chain(self.registry.ids()));
         Ok(())

@@ -5,7 +5,8 @@ use posthouse_store::{Accept, Acceptance, Change, NewEvent, SessionRecord, Store
 use posthouse_types::limits::MESSAGE_BYTES_MAX;
 use posthouse_types::wire::session_twin;
 use posthouse_types::{
-    Capability, Event, EventId, EventType, Message, MessageId, Page, PageRequest, Poll, Role, SessionId, Vote,
+    Capability, Event, EventId, EventType, Message, MessageId, Page, PageRequest, Poll, Role, SessionId,
+    Turn, TurnId, Vote, Work,
 };
 use serde_json::json;
 
@@ -13,6 +14,7 @@ use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result};
 use crate::publish::Parsed;
+use crate::session_events::{Happening, message_payload};
 
 /// How often a vote is tried again when someone else voted for the same session at the same moment.
 const STALE_RETRIES: usize = 5;
@@ -60,7 +62,8 @@ pub struct Voted {
 }
 
 impl Engine {
-    /// Says something in a session.
+    /// Says something in a session, and tells of it. Where an agent is bound, it answers: with a turn of its own, in
+    /// the same commit.
     pub async fn post_message(
         &self,
         caller: &Caller,
@@ -73,6 +76,8 @@ impl Engine {
             return Err(Error::field("body.content", format!("must be 1 to {MESSAGE_BYTES_MAX} bytes")));
         }
         let now = self.clock.now();
+        let answered = post.poll.is_none() && (session.agent.is_some() || session.source.is_some());
+        let happening = Happening::in_session(&session, now);
         let message = Message {
             id: MessageId::from_u128(self.ids.next_at(now)),
             space: caller.space,
@@ -80,10 +85,24 @@ impl Engine {
             role: Role::User,
             content: post.content,
             poll: post.poll,
+            delivery: None,
+            tool_calls: Vec::new(),
+            tokens: None,
             created_at: now,
         };
-        let changes = vec![Change::Message(message.clone())];
-        let accept = Accept { space: caller.space, events: Vec::new(), changes, idempotency: None };
+        let mut changes = vec![Change::Message(message.clone())];
+        if answered {
+            changes.push(Change::Turn(Turn {
+                id: TurnId::from_u128(self.ids.next_at(now)),
+                space: caller.space,
+                session: message.session.clone(),
+                work: Work::Message(message.id),
+                starts: 0,
+                queued_at: now,
+            }));
+        }
+        let events = vec![self.happened(&happening, "session.message", &message_payload(&message))];
+        let accept = Accept { space: caller.space, events, changes, idempotency: None };
         match self.store.accept(accept).await? {
             Acceptance::New => Ok(message),
             Acceptance::Stale => Err(Error::not_found("session", &message.session)),

@@ -2,7 +2,7 @@
 
 use posthouse_store::{ProjectRecord, SessionRecord};
 use posthouse_types::limits::{DESCRIPTION_CHARS_MAX, METADATA_BYTES_MAX};
-use posthouse_types::{Capability, Page, PageRequest, ProjectId, SessionId, Timestamp};
+use posthouse_types::{AgentId, Capability, Page, PageRequest, ProjectId, SessionId, Timestamp};
 use serde_json::{Map, Value};
 
 use crate::Engine;
@@ -20,6 +20,8 @@ pub struct CreateSession {
     pub label: String,
     /// The owner's own data.
     pub metadata: Map<String, Value>,
+    /// Who answers what people say there.
+    pub agent: Option<AgentId>,
 }
 
 /// What to change of a session; `None` leaves it.
@@ -29,6 +31,8 @@ pub struct UpdateSession {
     pub label: Option<String>,
     /// Replaces all of the owner's own data.
     pub metadata: Option<Map<String, Value>>,
+    /// Who answers what people say there, or no one.
+    pub agent: Option<Option<AgentId>>,
 }
 
 impl Engine {
@@ -38,6 +42,7 @@ impl Engine {
         check_label(&create.label)?;
         check_metadata(&create.metadata)?;
         let project = self.known_project(caller, create.project).await?;
+        self.check_session_agent(caller, project, create.agent)?;
         let now = self.clock.now();
         let id = match create.id {
             Some(id) => id,
@@ -50,6 +55,8 @@ impl Engine {
             project,
             label: create.label,
             metadata: create.metadata,
+            agent: create.agent,
+            source: None,
             created_at: now,
             updated_at: now,
         };
@@ -115,6 +122,10 @@ impl Engine {
             check_metadata(&metadata)?;
             session.metadata = metadata;
         }
+        if let Some(agent) = update.agent {
+            self.check_session_agent(caller, session.project, agent)?;
+            session.agent = agent;
+        }
         session.updated_at = self.clock.now();
         if self.store.update_session(session.clone()).await? {
             Ok(session)
@@ -132,6 +143,20 @@ impl Engine {
         } else {
             Err(Error::not_found("session", id))
         }
+    }
+
+    fn check_session_agent(
+        &self,
+        caller: &Caller,
+        project: Option<ProjectId>,
+        agent: Option<AgentId>,
+    ) -> Result<()> {
+        let Some(id) = agent else { return Ok(()) };
+        let agent = self.agents.get(caller.space, id);
+        if agent.is_some_and(|agent| agent.project.is_none() || agent.project == project) {
+            return Ok(());
+        }
+        Err(Error::field("body.agent_id", format!("there is no agent {id}")))
     }
 
     pub(crate) async fn visible_session(&self, caller: &Caller, id: &SessionId) -> Result<SessionRecord> {

@@ -7,7 +7,6 @@ use http::header::{HeaderName, HeaderValue};
 use posthouse_egress::SendRequest;
 use posthouse_store::{EndpointRecord, Sealed};
 use posthouse_types::{Endpoint, EndpointId, Headers};
-use serde::{Deserialize, Serialize};
 
 use crate::signing::{Keys, Secret};
 use crate::vault::{DoesNotOpen, Vault};
@@ -67,7 +66,7 @@ pub(crate) fn visible(value: &HeaderValue) -> String {
 }
 
 pub(crate) fn seal_secrets(vault: &Vault, id: EndpointId, secrets: &[Secret]) -> Sealed {
-    seal_json(vault, &format!("endpoint-secrets:{id}"), secrets)
+    vault.seal_json(&format!("endpoint-secrets:{id}"), secrets)
 }
 
 pub(crate) fn open_secrets(
@@ -75,26 +74,13 @@ pub(crate) fn open_secrets(
     id: EndpointId,
     sealed: &Sealed,
 ) -> Result<Vec<Secret>, DoesNotOpen> {
-    open_json(vault, &format!("endpoint-secrets:{id}"), sealed)
+    vault.open_json(&format!("endpoint-secrets:{id}"), sealed)
 }
 
 pub(crate) fn seal_headers(vault: &Vault, id: EndpointId, headers: &Headers) -> Sealed {
-    seal_json(vault, &format!("endpoint-headers:{id}"), headers)
+    vault.seal_json(&format!("endpoint-headers:{id}"), headers)
 }
 
 pub(crate) fn open_headers(vault: &Vault, id: EndpointId, sealed: &Sealed) -> Result<Headers, DoesNotOpen> {
-    open_json(vault, &format!("endpoint-headers:{id}"), sealed)
-}
-
-fn seal_json<T: Serialize + ?Sized>(vault: &Vault, context: &str, value: &T) -> Sealed {
-    let plain = serde_json::to_vec(value).expect("texts and times always have a JSON form");
-    vault.seal(context, &zeroize::Zeroizing::new(plain))
-}
-
-fn open_json<T: for<'de> Deserialize<'de>>(
-    vault: &Vault,
-    context: &str,
-    sealed: &Sealed,
-) -> Result<T, DoesNotOpen> {
-    serde_json::from_slice(&vault.open(context, sealed)?).map_err(|_| DoesNotOpen)
+    vault.open_json(&format!("endpoint-headers:{id}"), sealed)
 }

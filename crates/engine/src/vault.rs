@@ -3,6 +3,7 @@
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 use chacha20poly1305::{Key, XChaCha20Poly1305, XNonce};
 use posthouse_store::Sealed;
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 /// The first byte of what is sealed: which scheme. A second scheme would get the next number.
@@ -40,6 +41,21 @@ impl Vault {
         bytes.extend_from_slice(&nonce);
         bytes.extend_from_slice(&sealed);
         Sealed(bytes)
+    }
+
+    /// Seals a value as JSON.
+    pub(crate) fn seal_json<T: Serialize + ?Sized>(&self, context: &str, value: &T) -> Sealed {
+        let plain = serde_json::to_vec(value).expect("texts and times always have a JSON form");
+        self.seal(context, &Zeroizing::new(plain))
+    }
+
+    /// Opens what [`Vault::seal_json`] sealed.
+    pub(crate) fn open_json<T: for<'de> Deserialize<'de>>(
+        &self,
+        context: &str,
+        sealed: &Sealed,
+    ) -> Result<T, DoesNotOpen> {
+        serde_json::from_slice(&self.open(context, sealed)?).map_err(|_| DoesNotOpen)
     }
 
     /// Opens what [`Vault::seal`] sealed for the same context.

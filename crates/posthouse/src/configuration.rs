@@ -3,6 +3,7 @@
 
 mod hosts;
 mod logins;
+mod tables;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,18 +14,20 @@ use std::time::Duration;
 
 use config::{Environment, File, FileFormat, Map, Source, Value};
 use ipnet::IpNet;
+use posthouse_agents::{Command, ProviderDefaults};
 use posthouse_egress::{AddressPolicy, EgressConfig, Proxy};
 use posthouse_engine::{KeyLimit, Options};
-use posthouse_types::SecretText;
+use posthouse_types::{LlmProvider, SecretText};
 use serde::{Deserialize, Deserializer};
 
 const ENV_PREFIX: &str = "POSTHOUSE_";
 
 /// Every key, and what it is for: what `config check` prints and `docs/configuration.md` lists.
-pub(crate) const KEYS: [(&str, &str); 30] = [
+pub(crate) const KEYS: [(&str, &str); 38] = [
     ("listen", "address and port to serve on; port 0 takes a free one"),
     ("public_url", "where callers reach the server, for links in answers; else the Host header says"),
     ("hosts", "host names that one dialect has to itself, as host=dialect"),
+    ("trusted_proxies", "networks (CIDR) of proxies whose X-Forwarded-For is believed"),
     ("data", "directory of the embedded store"),
     ("master_key", "32 bytes (hexadecimal or base64) that secrets are encrypted with"),
     ("master_key_file", "file that holds the master key; made in the data directory when neither is set"),
@@ -42,6 +45,13 @@ pub(crate) const KEYS: [(&str, &str); 30] = [
     ("in_flight_max", "deliveries in flight over all endpoints"),
     ("retention_days", "events older than this are removed, once delivered or dead"),
     ("retention_bytes_per_tenant", "bytes of payloads and responses kept of one tenant"),
+    ("body_retention_days", "bodies of what arrived at sources are removed after this"),
+    ("session_retention_days", "messages, and sessions that sources made, are removed after this"),
+    ("ingest_global_per_minute", "requests that all sources together take on in a minute"),
+    ("agent_concurrency", "agents at work at a time"),
+    ("commands", "programs that agents may run, by name: tables in the file, JSON in the environment"),
+    ("llm", "what agents with a model use that bring no key of their own, by provider: likewise"),
+    ("metrics_token", "bearer token that /metrics asks for; required unless it listens on loopback"),
     ("shutdown_grace_seconds", "time for requests and attempts in flight to end when stopping"),
     (
         "login_jwks_url",
@@ -67,6 +77,7 @@ pub(crate) struct Config {
     pub(crate) listen: SocketAddr,
     pub(crate) public_url: Option<String>,
     pub(crate) hosts: Vec<String>,
+    pub(crate) trusted_proxies: Vec<IpNet>,
     pub(crate) data: PathBuf,
     #[serde(deserialize_with = "secret")]
     pub(crate) master_key: Option<SecretText>,
@@ -86,6 +97,16 @@ pub(crate) struct Config {
     pub(crate) in_flight_max: NonZeroU32,
     pub(crate) retention_days: NonZeroU32,
     pub(crate) retention_bytes_per_tenant: u64,
+    pub(crate) body_retention_days: NonZeroU32,
+    pub(crate) session_retention_days: NonZeroU32,
+    pub(crate) ingest_global_per_minute: NonZeroU32,
+    pub(crate) agent_concurrency: NonZeroU32,
+    #[serde(deserialize_with = "tables::read")]
+    pub(crate) commands: BTreeMap<String, Command>,
+    #[serde(deserialize_with = "tables::read")]
+    pub(crate) llm: HashMap<LlmProvider, ProviderDefaults>,
+    #[serde(deserialize_with = "secret")]
+    pub(crate) metrics_token: Option<SecretText>,
     pub(crate) shutdown_grace_seconds: u32,
     pub(crate) login_jwks_url: Option<String>,
     pub(crate) login_issuer: Option<String>,
@@ -116,6 +137,7 @@ impl Default for Config {
             listen: SocketAddr::from(([127, 0, 0, 1], 8400)),
             public_url: None,
             hosts: Vec::new(),
+            trusted_proxies: Vec::new(),
             data: PathBuf::from("posthouse-data"),
             master_key: None,
             master_key_file: None,
@@ -133,6 +155,14 @@ impl Default for Config {
             in_flight_max: count(options.in_flight_max),
             retention_days: count(30),
             retention_bytes_per_tenant: options.retention_bytes,
+            body_retention_days: count(7),
+            session_retention_days: count(90),
+            ingest_global_per_minute: NonZeroU32::new(options.ingest_global_per_minute)
+                .unwrap_or(NonZeroU32::MIN),
+            agent_concurrency: count(options.agent_concurrency),
+            commands: BTreeMap::new(),
+            llm: HashMap::new(),
+            metrics_token: None,
             shutdown_grace_seconds: 30,
             login_jwks_url: None,
             login_issuer: None,
@@ -188,9 +218,8 @@ pub(crate) struct Loaded {
     pub(crate) unknown_variables: Vec<String>,
 }
 
-/// What is not a setting although it begins like one: read by the commands that call a server, or by later
-/// parts of it.
-const OTHER_VARIABLES: [&str; 4] = ["config", "url", "api_key", "ingest_global_per_minute"];
+/// What is not a setting although it begins like one: read by the commands that call a server.
+const OTHER_VARIABLES: [&str; 3] = ["config", "url", "api_key"];
 
 /// Loads file, environment and flags, in rising order of precedence.
 pub(crate) fn load(
@@ -236,7 +265,11 @@ fn variables(known: HashMap<String, String>) -> Environment {
         .with_list_parse_key("hosts")
         .with_list_parse_key("allow_targets")
         .with_list_parse_key("deny_targets")
+        .with_list_parse_key("trusted_proxies")
 }
+
+/// Keys whose values are not shown: the proxy's URL may hold a password, and tables hold keys of models.
+const SECRET_KEYS: [&str; 5] = ["master_key", "egress_proxy", "commands", "llm", "metrics_token"];
 
 fn origins(layers: &[(Origin, Map<String, Value>)]) -> BTreeMap<&'static str, (Option<String>, Origin)> {
     let defaults = defaults();
@@ -248,8 +281,7 @@ fn origins(layers: &[(Origin, Map<String, Value>)]) -> BTreeMap<&'static str, (O
                 Some((value, origin)) => (Some(value), origin),
                 None => (defaults.get(key).cloned(), Origin::Default),
             };
-            // The proxy's URL may hold a password.
-            let hidden = matches!(*key, "master_key" | "egress_proxy") && value.is_some();
+            let hidden = SECRET_KEYS.contains(key) && value.is_some();
             (*key, (if hidden { Some("[set]".to_owned()) } else { value }, origin))
         })
         .collect()
@@ -270,6 +302,10 @@ fn defaults() -> HashMap<&'static str, String> {
         ("in_flight_max", config.in_flight_max.to_string()),
         ("retention_days", config.retention_days.to_string()),
         ("retention_bytes_per_tenant", config.retention_bytes_per_tenant.to_string()),
+        ("body_retention_days", config.body_retention_days.to_string()),
+        ("session_retention_days", config.session_retention_days.to_string()),
+        ("ingest_global_per_minute", config.ingest_global_per_minute.to_string()),
+        ("agent_concurrency", config.agent_concurrency.to_string()),
         ("shutdown_grace_seconds", config.shutdown_grace_seconds.to_string()),
         ("login_organization_claim", config.login_organization_claim),
         ("login_role_claim", config.login_role_claim),
@@ -284,6 +320,7 @@ impl Config {
     /// How the engine is to behave.
     pub(crate) fn engine_options(&self) -> Options {
         let count = |n: NonZeroU32| usize::try_from(n.get()).unwrap_or(usize::MAX);
+        let days = |n: NonZeroU32| Duration::from_secs(u64::from(n.get()) * 24 * 3600);
         Options {
             https_only: self.https_only,
             http_to_loopback: self.allow_private_targets,
@@ -293,8 +330,13 @@ impl Config {
             },
             endpoint_concurrency: count(self.endpoint_concurrency),
             in_flight_max: count(self.in_flight_max),
-            retention: Duration::from_secs(u64::from(self.retention_days.get()) * 24 * 3600),
+            retention: days(self.retention_days),
             retention_bytes: self.retention_bytes_per_tenant,
+            body_retention: days(self.body_retention_days),
+            session_retention: days(self.session_retention_days),
+            ingest_global_per_minute: self.ingest_global_per_minute.get(),
+            agent_concurrency: count(self.agent_concurrency),
+            commands: self.commands.keys().cloned().collect(),
         }
     }
 
@@ -316,6 +358,14 @@ impl Config {
             extra_roots_pem,
             ..EgressConfig::default()
         })
+    }
+
+    /// How addresses are called that the operator wrote (where logins have their keys, where models are): like
+    /// deliveries, but they may be private ones.
+    pub(crate) fn operator_egress(&self) -> Result<EgressConfig, ConfigurationError> {
+        let egress = self.egress()?;
+        let policy = AddressPolicy { allow_private: true, ..egress.policy };
+        Ok(EgressConfig { policy, ..egress })
     }
 }
 
@@ -383,11 +433,16 @@ mod tests {
     fn lists_come_from_the_environment_too_and_secrets_are_hidden() {
         let variables = environment(&[
             ("POSTHOUSE_ALLOW_TARGETS", "10.0.0.0/8,192.168.0.0/16"),
+            ("POSTHOUSE_TRUSTED_PROXIES", "10.0.0.0/8,fd00::/8"),
+            ("POSTHOUSE_METRICS_TOKEN", "scrape"),
             ("POSTHOUSE_MASTER_KEY", "1234567890"),
             ("POSTHOUSE_ALLOW_PRIVATE_TARGETS", "true"),
         ]);
         let loaded = load(None, variables, &[]).unwrap();
         assert_eq!(loaded.config.allow_targets.len(), 2);
+        assert_eq!(loaded.config.trusted_proxies.len(), 2);
+        assert_eq!(loaded.config.metrics_token.unwrap().expose(), "scrape");
+        assert_eq!(loaded.values["metrics_token"].0.as_deref(), Some("[set]"));
         assert!(loaded.config.allow_private_targets);
         assert_eq!(loaded.config.master_key.unwrap().expose(), "1234567890");
         assert_eq!(loaded.values["master_key"].0.as_deref(), Some("[set]"));

@@ -18,6 +18,8 @@ pub(crate) enum Error {
     Engine(#[from] posthouse_engine::Error),
     #[error("deliveries can not be set up")]
     Egress(#[from] posthouse_egress::EgressError),
+    #[error("agents can not be set up")]
+    Runners(#[from] posthouse_agents::RunnersError),
     #[error("can not listen on {0}")]
     Listen(SocketAddr, #[source] std::io::Error),
     #[error("{0} can not be reached: {1}")]

@@ -6,6 +6,7 @@ mod configuration;
 mod error;
 mod inbox;
 mod master_key;
+mod metrics;
 mod output;
 mod server;
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use posthouse_api::{ApiOptions, ServeOptions};
+use posthouse_agents::{Runners, RunnersOptions};
+use posthouse_api::{ApiOptions, Metrics, ServeOptions};
 use posthouse_egress::Egress;
 use posthouse_engine::service::Services;
 use posthouse_engine::{Engine, IdSource, Logins, Parts, SystemClock, Vault};
@@ -18,7 +19,7 @@ use tokio::task::JoinHandle;
 
 use crate::configuration::Config;
 use crate::error::Error;
-use crate::master_key;
+use crate::{master_key, metrics};
 
 /// At the end, the requests in progress have no longer than this.
 const REQUESTS_GRACE_MAX: Duration = Duration::from_secs(5);
@@ -45,9 +46,11 @@ impl Server {
         let logins = logins(config)?;
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(StoreOptions::new(&config.data, Role::Server))?);
+        let sender = Arc::new(Egress::new(config.egress()?)?);
         let parts = Parts {
             store: Arc::clone(&store),
-            sender: Arc::new(Egress::new(config.egress()?)?),
+            runner: Arc::new(runners(config, Arc::clone(&sender))?),
+            sender,
             clock: Arc::new(SystemClock),
             ids: Arc::new(IdSource::new(Arc::new(SystemClock))),
             vault: Vault::new(&*master_key::load(config)?),
@@ -59,10 +62,20 @@ impl Server {
         let address = listener.local_addr().map_err(|error| Error::Listen(config.listen, error))?;
         let request_timeout = Duration::from_secs(u64::from(config.request_timeout_seconds.get()));
         let grace = Duration::from_secs(config.shutdown_grace_seconds.into());
+        // Counts of all tenants: on a loopback address they are for whoever is on the machine, else for the token.
+        let open = address.ip().is_loopback();
+        let metrics = Metrics::new(metrics::install(), config.metrics_token.as_ref(), open);
         let (stop, stopped) = watch::channel(false);
         let api = posthouse_api::router(
             Arc::clone(&engine),
-            ApiOptions { request_timeout, public_url, hosts, ..ApiOptions::default() },
+            ApiOptions {
+                request_timeout,
+                public_url,
+                hosts,
+                trusted_proxies: config.trusted_proxies.clone().into(),
+                metrics: Some(metrics),
+                ..ApiOptions::default()
+            },
             stopped.clone(),
         );
         let router = more(&engine).merge(api);
@@ -89,6 +102,18 @@ impl Server {
     }
 }
 
+/// What runs agents. The operator's own addresses of models may be private, as Ollama's on the same machine is.
+fn runners(config: &Config, sender: Arc<Egress>) -> Result<Runners, Error> {
+    let options = RunnersOptions {
+        sender,
+        trusted: Arc::new(Egress::new(config.operator_egress()?)?),
+        clock: Arc::new(SystemClock),
+        commands: config.commands.clone(),
+        providers: config.llm.clone(),
+    };
+    Ok(Runners::new(options)?)
+}
+
 /// What checks people's logins, when the operator says whose. Its client is one of its own: what it calls is the
 /// operator's address, not a stranger's.
 fn logins(config: &Config) -> Result<Option<Logins>, Error> {
@@ -98,7 +123,7 @@ fn logins(config: &Config) -> Result<Option<Logins>, Error> {
             "login_jwks_url is not https: whoever can change the keys on their way can log in as anyone"
         );
     }
-    let sender = Arc::new(Egress::new(config.login_egress()?)?);
+    let sender = Arc::new(Egress::new(config.operator_egress()?)?);
     Ok(Some(Logins::new(options, sender, Arc::new(SystemClock))))
 }
 

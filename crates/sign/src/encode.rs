@@ -57,6 +57,13 @@ fn hex_digit(nibble: u8) -> char {
     char::from(b'0' + nibble + u8::from(nibble > 9) * FROM_NINE_TO_A)
 }
 
+/// Decodes exactly `LEN` bytes from hex digits of either case. For what was sent, never for secrets: how long it takes
+/// tells of the text.
+pub(crate) fn decode_hex<const LEN: usize>(text: &str) -> Option<[u8; LEN]> {
+    let mut bytes = [0; LEN];
+    hex::decode_to_slice(text, &mut bytes).is_ok().then_some(bytes)
+}
+
 /// A prefix and `bytes` as lowercase hex, in a string that never grows, so that no half-written copy stays behind.
 pub(crate) fn secret_hex(prefix: &str, bytes: &[u8]) -> Zeroizing<String> {
     let mut text = Zeroizing::new(String::with_capacity(prefix.len() + hex_length(bytes.len())));
@@ -139,6 +146,15 @@ mod tests {
             assert_eq!(text.len(), hex_length(1));
         }
         assert_eq!(*secret_hex("key_", &[0xab, 0x09]), "key_ab09");
+    }
+
+    #[test]
+    fn hex_of_either_case_is_read_and_nothing_else() {
+        assert_eq!(decode_hex("ab09Ff"), Some([0xab, 0x09, 0xff]));
+        assert_eq!(decode_hex(""), Some([]));
+        for wrong in ["", "ab09f", "ab09f0f0", "ab 9ff", "0xab09", "ab09fg", "é09ff"] {
+            assert_eq!(decode_hex::<3>(wrong), None, "{wrong:?}");
+        }
     }
 
     #[test]

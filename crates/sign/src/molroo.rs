@@ -30,7 +30,8 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::encode::secret_hex;
-use crate::timestamped::{self, MacKey};
+use crate::mac::MacKey;
+use crate::timestamped;
 
 pub use crate::timestamped::VerifyError;
 

@@ -18,17 +18,13 @@
 //! Which bytes of a secret are the key is for each scheme to know: a [`MacKey`] is made of bytes. Signatures are
 //! compared as text, in constant time: the one sent must be the hex that we would write.
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
-
-use crate::encode::{DecimalText, equal, hex_length, parse_decimal, push_hex, wiped_on_drop};
+use crate::encode::{DecimalText, equal, hex_length, parse_decimal};
+use crate::mac::{MAC_BYTES, MacKey};
 
 /// How many signatures of one header are checked at most; what comes after them is ignored.
 ///
 /// Ours: no provider names a bound. A header made while rotating secrets has two.
 const SIGNATURES_CHECKED_MAX: usize = 16;
-
-const HMAC_BYTES: usize = 32;
 
 /// Why a request was refused. None of them tells anything about a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -65,30 +61,9 @@ pub enum VerifyError {
     NoMatch,
 }
 
-/// A key for HMAC-SHA256 as its key schedule, computed once. Wiped when dropped.
-#[derive(Clone)]
-pub(crate) struct MacKey {
-    schedule: Hmac<Sha256>,
-}
-
-/// The key schedule is as good as the key: it is two states of SHA-256, and this holds the features in place that
-/// wipe those. (`Hmac` has nothing else in it, and does not carry the marker itself.)
-const _: () = wiped_on_drop::<Sha256>();
-
-impl MacKey {
-    /// Takes the bytes of the key themselves.
-    pub(crate) fn new(key: &[u8]) -> Self {
-        Self { schedule: Hmac::new_from_slice(key).expect("HMAC accepts keys of any length") }
-    }
-
-    /// Appends the signature over the timestamp, as it is written in the header, and the body.
-    fn sign_into(&self, timestamp: &str, body: &[u8], out: &mut String) {
-        let mut mac = self.schedule.clone();
-        for part in [timestamp.as_bytes(), b".", body] {
-            mac.update(part);
-        }
-        push_hex(out, &mac.finalize().into_bytes());
-    }
+/// Appends the signature over the timestamp, as it is written in the header, and the body.
+fn sign_into(key: &MacKey, timestamp: &str, body: &[u8], out: &mut String) {
+    key.tag([timestamp.as_bytes(), b".", body]).push_hex(out);
 }
 
 /// The header: the timestamp, and a `v1` for each key in the order given. Empty if there are no keys.
@@ -102,13 +77,13 @@ pub(crate) fn signature_header<'a>(
     }
     let timestamp = DecimalText::new(timestamp_s);
     let timestamp = timestamp.as_str();
-    let signature_length = ",v1=".len() + hex_length(HMAC_BYTES);
+    let signature_length = ",v1=".len() + hex_length(MAC_BYTES);
     let mut header = String::with_capacity("t=".len() + timestamp.len() + keys.len() * signature_length);
     header.push_str("t=");
     header.push_str(timestamp);
     for key in keys {
         header.push_str(",v1=");
-        key.sign_into(timestamp, body, &mut header);
+        sign_into(key, timestamp, body, &mut header);
     }
     header
 }
@@ -168,8 +143,8 @@ impl<'a> Claims<'a> {
 
     /// Whether one of the signatures is that of `key` over the timestamp and `body`.
     fn hold_one_of(&self, key: &MacKey, body: &[u8]) -> bool {
-        let mut expected = String::with_capacity(hex_length(HMAC_BYTES));
-        key.sign_into(self.timestamp, body, &mut expected);
+        let mut expected = String::with_capacity(hex_length(MAC_BYTES));
+        sign_into(key, self.timestamp, body, &mut expected);
         self.signatures.iter().any(|claimed| equal(claimed.as_bytes(), expected.as_bytes()))
     }
 }

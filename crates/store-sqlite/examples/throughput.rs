@@ -1,6 +1,8 @@
-//! Measures the store alone: batches are accepted, claimed and settled, as fast as they go.
+//! Measures the store alone: batches are accepted, claimed and settled, as fast as they go; then requests arrive at
+//! sources, each a call of its own.
 //!
-//! `cargo run --release -p posthouse-store-sqlite --example throughput -- [events] [batch] [publishers] [endpoints]`
+//! `cargo run --release -p posthouse-store-sqlite --example throughput -- [events] [batch] [publishers] [endpoints]
+//! [arrivals] [senders]`
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -9,13 +11,15 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use posthouse_store::{
-    Accept, Acceptance, ClaimDue, Journal, Maintenance, NewDelivery, NewEvent, Next, Queue, Settle,
-    Settlement, Store,
+    Accept, Acceptance, Arrival, Arrived, ClaimDue, DedupKey, Inbound, InboundContent, Journal, Maintenance,
+    NewDelivery, NewEvent, NewTurn, Next, Queue, Sealed, Settle, Settlement, Snapshot, SourceRecord, Sources,
+    Store, TurnSession,
 };
 use posthouse_store_sqlite::{Options, Role, SqliteStore};
 use posthouse_types::{
-    Attempt, AttemptId, DeliveryId, EndpointId, Environment, Event, EventId, Outcome, Space, TenantId,
-    Timestamp, Wire,
+    Attempt, AttemptId, AuthMode, DeliveryId, EndpointId, Environment, Event, EventId, InboundDelivery,
+    InboundId, InboundStatus, Outcome, PublicId, Source, SourceId, SourceSettings, Space, TenantId,
+    Timestamp, TurnId, Wire,
 };
 
 const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
@@ -70,6 +74,97 @@ fn attempt(number: u16) -> Attempt {
         response_body: Bytes::from_static(b"ok"),
         error: None,
     }
+}
+
+/// A request from GitHub, more or less: a body of 1 KiB, a key, a session of its own.
+fn arrival(space: Space, source: SourceId, snapshot: &Arc<Snapshot>) -> Arrival {
+    let header = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let bits = ulid();
+    let key = format!("{:08x}-{bits:032x}", COUNTER.load(Ordering::Relaxed).wrapping_mul(0x9e37_79b9));
+    let delivery = InboundDelivery {
+        id: InboundId::from_u128(bits),
+        number: 0,
+        space,
+        source,
+        status: InboundStatus::Received,
+        reason: None,
+        event_type: Some("pull_request.opened".to_owned()),
+        entity_key: Some("github:owner/repository:pr:42".to_owned()),
+        dedup_key: Some(key.clone()),
+        remote_ip: Some([140, 82, 115, 1].into()),
+        headers: vec![
+            header("content-type", "application/json"),
+            header("user-agent", "GitHub-Hookshot/044aadd"),
+            header("x-github-delivery", &key),
+            header("x-github-event", "pull_request"),
+        ],
+        body_bytes: 1024,
+        session: None,
+        runs: 0,
+        error: None,
+        received_at: NOW,
+        started_at: None,
+        finished_at: None,
+        tokens: None,
+    };
+    let session = TurnSession::Numbered("webhook:wh_0123456789abcdef0123456789abcdef0123:".to_owned());
+    Arrival {
+        delivery,
+        content: Some(InboundContent { body: vec![b'x'; 1024].into(), snapshot: snapshot.clone() }),
+        dedup: Some(DedupKey { key, until: None }),
+        turn: Some(NewTurn { id: TurnId::from_u128(bits), session }),
+    }
+}
+
+fn source(space: Space) -> SourceRecord {
+    let name = "a source".parse().expect("a valid name");
+    SourceRecord {
+        source: Source {
+            id: SourceId::from_u128(ulid()),
+            number: 0,
+            public_id: PublicId::from_bytes([7; 18]),
+            space,
+            project: None,
+            settings: SourceSettings::new(name, "github", AuthMode::GithubHmacSha256),
+            deliveries: 0,
+            last_delivery_at: None,
+            created_at: NOW,
+            updated_at: NOW,
+        },
+        secrets: Sealed(Vec::new()),
+        version: 1,
+    }
+}
+
+/// Has requests arrive, from so many senders at once; how many there were, and how long it took.
+async fn arrivals(store: &Arc<SqliteStore>, count: usize, senders: usize) -> (usize, f64, Vec<Duration>) {
+    let space = Space { tenant: TenantId::from_u128(8), environment: Environment::Live };
+    let record = source(space);
+    let id = record.source.id;
+    store.insert_source(record).await.expect("a source is stored");
+    let snapshot = Arc::new(Snapshot { digest: [1; 32], text: "{}".repeat(500) });
+    let begun = Instant::now();
+    let senders: Vec<_> = (0..senders)
+        .map(|_| {
+            let (store, snapshot) = (store.clone(), snapshot.clone());
+            tokio::spawn(async move {
+                let mut latencies = Vec::new();
+                for _ in 0..count / senders {
+                    let arrival = arrival(space, id, &snapshot);
+                    let begun = Instant::now();
+                    let answer = store.arrive(arrival).await;
+                    assert!(matches!(answer, Ok(Arrived::Stored(_))));
+                    latencies.push(begun.elapsed());
+                }
+                latencies
+            })
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for sender in senders {
+        latencies.extend(sender.await.expect("a sender ends well"));
+    }
+    (latencies.len(), begun.elapsed().as_secs_f64(), latencies)
 }
 
 struct Plan {
@@ -168,26 +263,50 @@ async fn main() {
         publisher.await.expect("a publisher ends well");
     }
     deliverer.await.expect("the deliverer ends well");
-    report(&store, begun.elapsed().as_secs_f64(), settled.load(Ordering::Relaxed), &mut latencies.lock());
+    let events = settled.load(Ordering::Relaxed);
+    let spent = Spent::by(&store);
+    report("events", &spent, (events, begun.elapsed().as_secs_f64()), &mut latencies.lock());
+
+    let (count, seconds, mut latencies) = arrivals(&store, number(5, 200_000), number(6, 256)).await;
+    report("arrivals", &Spent::by(&store).since(&spent), (count, seconds), &mut latencies);
     store.close().await.expect("the store closes");
 }
 
+/// What the store's threads have done so far.
+#[derive(Debug, Default)]
+struct Spent {
+    writer: f64,
+    checkpoints: f64,
+    groups: u64,
+}
+
+impl Spent {
+    fn by(store: &SqliteStore) -> Self {
+        let (writer, checkpoints) = (thread_cpu("posthouse-writer"), thread_cpu("posthouse-checkpoint"));
+        Self { writer, checkpoints, groups: store.groups_committed() }
+    }
+
+    fn since(&self, before: &Self) -> Self {
+        Self {
+            writer: self.writer - before.writer,
+            checkpoints: self.checkpoints - before.checkpoints,
+            groups: self.groups - before.groups,
+        }
+    }
+}
+
 #[expect(clippy::print_stdout, clippy::cast_precision_loss, reason = "a measurement is for people")]
-fn report(store: &SqliteStore, seconds: f64, events: usize, latencies: &mut [Duration]) {
+fn report(what: &str, spent: &Spent, (count, seconds): (usize, f64), latencies: &mut [Duration]) {
     latencies.sort_unstable();
-    let at = |share: usize| latencies[(latencies.len() - 1) * share / 100].as_secs_f64() * 1e3;
-    let (writer, checkpoint) = (thread_cpu("posthouse-writer"), thread_cpu("posthouse-checkpoint"));
-    let count = events as f64;
-    println!("{events} events in {seconds:.2} s: {:.0}/s", count / seconds);
+    let Some(last) = latencies.len().checked_sub(1) else { return };
+    let at = |share: usize| latencies[last * share / 100].as_secs_f64() * 1e3;
+    let of_each = |cpu: f64| cpu * 1e6 / count as f64;
+    println!("{count} {what} in {seconds:.2} s: {:.0}/s", count as f64 / seconds);
     println!(
-        "writer {:.1} us CPU per event, checkpoints {:.1}",
-        writer * 1e6 / count,
-        checkpoint * 1e6 / count
+        "writer {:.1} us CPU for each, checkpoints {:.1}",
+        of_each(spent.writer),
+        of_each(spent.checkpoints)
     );
-    println!(
-        "{} groups, {:.1} events each",
-        store.groups_committed(),
-        count / store.groups_committed() as f64
-    );
-    println!("accept ms: p50 {:.2} p90 {:.2} p99 {:.2} max {:.2}", at(50), at(90), at(99), at(100));
+    println!("{} groups, {:.1} {what} each", spent.groups, count as f64 / spent.groups as f64);
+    println!("answered after ms: p50 {:.2} p90 {:.2} p99 {:.2} max {:.2}", at(50), at(90), at(99), at(100));
 }

@@ -1,16 +1,18 @@
 //! Projects, sessions and event types as rows.
 
 use posthouse_store::{Constraint, Counts, EventTypeRecord, ProjectRecord, SessionRecord, StoreError};
-use posthouse_types::{EventType, Page, PageRequest, ProjectId, SessionId, Space, Timestamp};
+use posthouse_types::{
+    AgentId, EventType, Page, PageRequest, ProjectId, SessionId, SourceId, Space, Timestamp,
+};
 use rusqlite::Row;
 
 use crate::fault::{Done, Fault};
 use crate::lists::limit;
-use crate::messages;
 use crate::reader::Reading;
 use crate::rows::{self, Cells};
 use crate::spaces::environment_code;
 use crate::work::Work;
+use crate::{messages, turns};
 
 fn empty<T, K>() -> Page<T, K> {
     Page { items: Vec::new(), next: None }
@@ -72,7 +74,7 @@ pub(crate) fn projects(
     Ok(Page::from_rows(items, page.limit, |project| (project.created_at, project.id)))
 }
 
-const SESSION_COLUMNS: &str = "id, space, project, label, metadata, created_at, updated_at";
+const SESSION_COLUMNS: &str = "id, space, project, label, metadata, created_at, updated_at, agent, source";
 
 fn session_row(row: &Row<'_>, space: Space) -> Done<SessionRecord> {
     let cells = Cells::new("sessions", row);
@@ -82,6 +84,8 @@ fn session_row(row: &Row<'_>, space: Space) -> Done<SessionRecord> {
         project: cells.id_or_none(2, "project", ProjectId::from_bytes)?,
         label: cells.get(3, "label")?,
         metadata: cells.json(4, "metadata")?,
+        agent: cells.id_or_none(7, "agent", AgentId::from_bytes)?,
+        source: cells.id_or_none(8, "source", SourceId::from_bytes)?,
         created_at: cells.time(5, "created_at")?,
         updated_at: cells.time(6, "updated_at")?,
     })
@@ -90,10 +94,19 @@ fn session_row(row: &Row<'_>, space: Space) -> Done<SessionRecord> {
 /// Stores a new session.
 pub(crate) fn insert_session(work: &mut Work<'_>, session: &SessionRecord) -> Done<()> {
     let space = work.space(session.space)?;
+    if register(work, space, session)? {
+        Ok(())
+    } else {
+        Err(Fault::Refused(StoreError::Conflict(Constraint::SessionId)))
+    }
+}
+
+/// Stores a session unless there is one of its id; whether it is new.
+pub(crate) fn register(work: &Work<'_>, space: i64, session: &SessionRecord) -> Done<bool> {
     let inserted = work
         .connection
         .prepare_cached(&format!(
-            "INSERT OR IGNORE INTO sessions ({SESSION_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+            "INSERT OR IGNORE INTO sessions ({SESSION_COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
         ))?
         .execute((
             session.id.as_str(),
@@ -103,11 +116,10 @@ pub(crate) fn insert_session(work: &mut Work<'_>, session: &SessionRecord) -> Do
             rows::to_json(&session.metadata),
             session.created_at.as_millis(),
             session.updated_at.as_millis(),
+            session.agent.map(AgentId::to_bytes),
+            session.source.map(SourceId::to_bytes),
         ))?;
-    match inserted {
-        0 => Err(Fault::Refused(StoreError::Conflict(Constraint::SessionId))),
-        _ => Ok(()),
-    }
+    Ok(inserted > 0)
 }
 
 /// One session.
@@ -139,13 +151,13 @@ pub(crate) fn sessions(
     Ok(Page::from_rows(items, page.limit, |session| (session.created_at, session.id.clone())))
 }
 
-/// Replaces label, metadata and the time of change.
+/// Replaces label, metadata, agent and the time of change.
 pub(crate) fn update_session(work: &mut Work<'_>, session: &SessionRecord) -> Done<bool> {
     let Some(number) = work.known_space(session.space)? else { return Ok(false) };
     let changed = work
         .connection
         .prepare_cached(
-            "UPDATE sessions SET label = ?3, metadata = ?4, updated_at = ?5 WHERE space = ?1 AND id = ?2",
+            "UPDATE sessions SET label = ?3, metadata = ?4, updated_at = ?5, agent = ?6 WHERE space = ?1 AND id = ?2",
         )?
         .execute((
             number,
@@ -153,11 +165,12 @@ pub(crate) fn update_session(work: &mut Work<'_>, session: &SessionRecord) -> Do
             &session.label,
             rows::to_json(&session.metadata),
             session.updated_at.as_millis(),
+            session.agent.map(AgentId::to_bytes),
         ))?;
     Ok(changed > 0)
 }
 
-/// Removes a session, with its messages and their votes.
+/// Removes a session, with its messages, their votes, and its turns.
 pub(crate) fn delete_session(work: &mut Work<'_>, space: Space, id: &SessionId) -> Done<bool> {
     let Some(number) = work.known_space(space)? else { return Ok(false) };
     let deleted = work
@@ -167,6 +180,7 @@ pub(crate) fn delete_session(work: &mut Work<'_>, space: Space, id: &SessionId) 
         > 0;
     if deleted {
         messages::delete_all(work, number, id)?;
+        turns::delete_all(work, number, id)?;
     }
     Ok(deleted)
 }
@@ -219,6 +233,8 @@ pub(crate) fn counts(reading: &Reading, space: Space) -> Done<Counts> {
     let number = reading.space(space)?;
     let mut statement = reading.connection().prepare_cached(
         "SELECT (SELECT count(*) FROM endpoints INDEXED BY endpoints_space WHERE space = ?1 AND deleted = 0),
+                (SELECT count(*) FROM sources INDEXED BY sources_space WHERE space = ?1 AND deleted = 0),
+                (SELECT count(*) FROM agents INDEXED BY agents_space WHERE space = ?1),
                 (SELECT count(*) FROM projects INDEXED BY projects_space WHERE space = ?1),
                 (SELECT count(*) FROM event_types WHERE space = ?1),
                 (SELECT count(*) FROM keys INDEXED BY keys_tenant WHERE tenant = ?2 AND environment = ?3)",
@@ -228,9 +244,11 @@ pub(crate) fn counts(reading: &Reading, space: Space) -> Done<Counts> {
         let cells = Cells::new("spaces", row);
         Ok(Counts {
             endpoints: cells.number(0, "endpoints")?,
-            projects: cells.number(1, "projects")?,
-            event_types: cells.number(2, "event_types")?,
-            keys: cells.number(3, "keys")?,
+            sources: cells.number(1, "sources")?,
+            agents: cells.number(2, "agents")?,
+            projects: cells.number(3, "projects")?,
+            event_types: cells.number(4, "event_types")?,
+            keys: cells.number(5, "keys")?,
         })
     })?;
     Ok(counts.unwrap_or_default())

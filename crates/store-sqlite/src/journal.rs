@@ -16,7 +16,7 @@ use posthouse_types::{
 use crate::fault::Done;
 use crate::rows::{self, Cells};
 use crate::work::Work;
-use crate::{SqliteStore, attempts, lists, messages};
+use crate::{SqliteStore, attempts, changes, lists};
 
 /// What a row costs in memory and on disk beside its payload, roughly.
 const ROW_BYTES: usize = 256;
@@ -111,14 +111,11 @@ impl Journal for SqliteStore {
 /// What a publish takes in memory and on disk, roughly.
 fn bytes_of(accept: &Accept) -> usize {
     let event = |new: &NewEvent| ROW_BYTES * (1 + new.deliveries.len()) + new.event.payload.len();
-    let change = |change: &Change| match change {
-        Change::Message(message) => ROW_BYTES + message.content.len(),
-        Change::Vote { .. } => ROW_BYTES,
-    };
+    let change = |change: &Change| ROW_BYTES + changes::bytes_of(change);
     accept.events.iter().map(event).sum::<usize>() + accept.changes.iter().map(change).sum::<usize>()
 }
 
-/// All checks come before the first row: a publish that is not new leaves nothing to undo.
+/// All checks come before the first row: a publish that is not new leaves nothing to undo. Changes undo themselves.
 fn write_accept(work: &mut Work<'_>, accept: &Accept, answer: Option<&str>) -> Done<Acceptance> {
     let space = work.space(accept.space)?;
     if let Some(decided) = earlier_answer(work, space, accept)? {
@@ -127,10 +124,11 @@ fn write_accept(work: &mut Work<'_>, accept: &Accept, answer: Option<&str>) -> D
     if let Some(index) = taken_id(work, space, &accept.events)? {
         return Ok(Acceptance::DuplicateId(index));
     }
-    if let Some(index) = foreign_session(work, space, &accept.events)? {
+    if let Some(index) = foreign_session(work, space, accept)? {
         return Ok(Acceptance::SessionOfAnotherProject(index));
     }
-    if messages::stale(work, space, accept)? {
+    // Before the events: a session that a change registers is not left to them, who know less of it.
+    if !changes::make(work, space, accept)? {
         return Ok(Acceptance::Stale);
     }
     for new in &accept.events {
@@ -139,7 +137,6 @@ fn write_accept(work: &mut Work<'_>, accept: &Accept, answer: Option<&str>) -> D
             insert_delivery(work, space, seq, new, delivery)?;
         }
     }
-    accept.changes.iter().try_for_each(|change| messages::write(work, space, change))?;
     if let (Some(idempotency), Some(answer)) = (&accept.idempotency, answer) {
         remember(work, space, idempotency, answer)?;
     }
@@ -169,10 +166,7 @@ fn earlier_answer(work: &Work<'_>, space: i64, accept: &Accept) -> Done<Option<A
     let Some(idempotency) = &accept.idempotency else { return Ok(None) };
     // An accept names no present; its first event was made in it, and so was its first change.
     let event = accept.events.first().map(|new| new.event.created_at);
-    let change = accept.changes.first().map(|change| match change {
-        Change::Message(message) => message.created_at,
-        Change::Vote { vote, .. } => vote.updated_at,
-    });
+    let change = accept.changes.first().map(changes::made_at);
     let now = event.or(change).unwrap_or(Timestamp::from_millis(i64::MIN));
     let mut statement = work.connection.prepare_cached(
         "SELECT key, fingerprint, answer FROM idempotency
@@ -205,9 +199,10 @@ fn taken_id(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Option<usi
     Ok(None)
 }
 
-/// The first event with a project whose session belongs to another: as stored, or as an event before it
-/// registers it.
-fn foreign_session(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Option<usize>> {
+/// The first event with a project whose session belongs to another: as stored, or as a change or an event before
+/// it registers it.
+fn foreign_session(work: &Work<'_>, space: i64, accept: &Accept) -> Done<Option<usize>> {
+    let events = &accept.events;
     if events.iter().all(|new| new.event.session.is_none() || new.event.project.is_none()) {
         return Ok(None);
     }
@@ -216,7 +211,14 @@ fn foreign_session(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Opt
         let Some(session) = &new.event.session else { continue };
         let project = match projects.entry(session) {
             Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(unknown) => *unknown.insert(owner(work, space, session, new.event.project)?),
+            Entry::Vacant(unknown) => {
+                let registered = accept.changes.iter().find_map(|change| match change {
+                    Change::Session(record) if record.id == *session => Some(record.project),
+                    _ => None,
+                });
+                let first = registered.unwrap_or(new.event.project);
+                *unknown.insert(owner(work, space, session, first)?)
+            }
         };
         if project.zip(new.event.project).is_some_and(|(owner, own)| owner != own) {
             return Ok(Some(index));
@@ -225,7 +227,7 @@ fn foreign_session(work: &Work<'_>, space: i64, events: &[NewEvent]) -> Done<Opt
     Ok(None)
 }
 
-/// The project of a session; that of the `first` event to name it when it is not registered.
+/// The project of a session; that of the `first` to name it when it is not registered.
 fn owner(
     work: &Work<'_>,
     space: i64,
@@ -267,7 +269,7 @@ fn insert_event(work: &mut Work<'_>, space: i64, event: &Event) -> Done<i64> {
                 event.created_at.as_millis(),
             ))?;
     }
-    work.count_bytes(event.space.tenant, i64::try_from(event.payload.len()).unwrap_or(i64::MAX));
+    work.tally.count_bytes(event.space.tenant, i64::try_from(event.payload.len()).unwrap_or(i64::MAX));
     Ok(seq)
 }
 

@@ -10,6 +10,7 @@
 //!   pause for it.
 //! - The queue of due deliveries is in memory, in bounded windows in front of an index (`lanes.rs`,
 //!   `refill.rs`): a claim writes nothing, and a restart forgets all claims.
+//! - The queue of agents' turns is a table (`turns.rs`): a claim is written, and a restart takes it back.
 //!
 //! A server holds a lock on its directory. One-shot commands ([`Role::OneShot`]) work beside it; they neither
 //! accept nor claim, and change the schema only where no server runs.
@@ -27,14 +28,18 @@ use crate::lanes::Lanes;
 use crate::reader::Readers;
 use crate::writer::{Shared, Writer};
 
+mod actions;
+mod agents;
 mod attempts;
 mod catalogue;
+mod changes;
 mod checkpoint;
 mod config;
 mod connect;
 mod endpoints;
 mod fault;
 mod ids;
+mod inbound;
 mod journal;
 mod lanes;
 mod lists;
@@ -48,8 +53,11 @@ mod refill;
 mod remembered;
 mod rows;
 mod settle;
+mod sources;
 mod spaces;
+mod tally;
 mod tenants;
+mod turns;
 mod walk;
 mod work;
 mod writer;
@@ -95,6 +103,8 @@ pub struct SqliteStore {
     wakes: Arc<Wakes>,
     /// Where the last slice of pruning ended, so that the next finds the place without a search.
     pruned_to: Mutex<Option<maintenance::Place>>,
+    /// The same of what arrived.
+    pruned_inbound_to: Mutex<inbound::Progress>,
     /// Given back last: when it is free, nothing of this store writes any more.
     lock: Mutex<Option<File>>,
 }
@@ -114,6 +124,7 @@ impl SqliteStore {
         let mut lanes = Lanes::new(bounds);
         if role == Role::Server {
             refill::restore(&connection, &mut lanes).map_err(Fault::into_error)?;
+            turns::restore(&connection).map_err(Fault::into_error)?;
         }
         let readers = Readers::open(&dir).map_err(failed)?;
         let lanes = Arc::new(Mutex::new(lanes));
@@ -128,6 +139,7 @@ impl SqliteStore {
             refills: Arc::default(),
             wakes,
             pruned_to: Mutex::new(None),
+            pruned_inbound_to: Mutex::default(),
             lock: Mutex::new(lock),
         })
     }

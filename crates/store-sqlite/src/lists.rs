@@ -166,10 +166,10 @@ pub(crate) fn deliveries(
         walk.only("(SELECT p.project FROM endpoints p WHERE p.id = d.endpoint_id) = ?", project);
     }
     if let Some(since) = filter.since {
-        walk.within("d.id >= ?", first_id(since).to_bytes().to_vec());
+        walk.within("d.id >= ?", first_id(since));
     }
     if let Some(until) = filter.until {
-        walk.within("d.id < ?", first_id(until).to_bytes().to_vec());
+        walk.within("d.id < ?", first_id(until));
     }
     if let Some(after) = page.after {
         walk.within("d.id < ?", after.to_bytes().to_vec());
@@ -207,10 +207,10 @@ fn bytes(endpoint: EndpointId) -> Value {
     endpoint.to_bytes().to_vec().into()
 }
 
-/// Before all ids of that moment and after all earlier ones.
-fn first_id(time: Timestamp) -> DeliveryId {
+/// The bits of an id before all ids of that moment and after all earlier ones, as they are stored.
+pub(crate) fn first_id(time: Timestamp) -> Vec<u8> {
     let millis = u128::try_from(time.as_millis()).unwrap_or(0).min((1 << 48) - 1);
-    DeliveryId::from_u128(millis << 80)
+    (millis << 80).to_be_bytes().to_vec()
 }
 
 /// The attempts of a delivery, first to last.

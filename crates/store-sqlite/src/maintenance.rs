@@ -169,7 +169,7 @@ fn remove(work: &mut Work<'_>, prune: &Prune, candidates: &[Candidate]) -> Done<
             continue;
         };
         let old = candidate.created_at < prune.before;
-        if !old && work.bytes_kept(space.tenant)? <= bytes_max {
+        if !old && work.tally.kept(work.connection, space.tenant)?.events <= bytes_max {
             continue;
         }
         let gone = remove_event(work, candidate.place.seq, space.tenant, &mut deliveries);
@@ -238,7 +238,7 @@ fn remove_event(work: &mut Work<'_>, seq: i64, tenant: TenantId, looked: &mut us
         connection.prepare_cached("DELETE FROM deliveries WHERE id = ?1")?.execute([id.to_bytes()])?;
     }
     connection.prepare_cached("DELETE FROM events WHERE seq = ?1")?.execute([seq])?;
-    work.count_bytes(tenant, -bytes);
+    work.tally.count_bytes(tenant, -bytes);
     Ok(true)
 }
 

@@ -1,10 +1,10 @@
 //! Messages of sessions, and votes: written with an accept, and read back.
 
-use std::collections::{HashMap, HashSet};
-
 use async_trait::async_trait;
-use posthouse_store::{Accept, Change, Messages, PAGE_BYTES_MAX, Result};
-use posthouse_types::{EventId, Message, MessageId, Page, PageRequest, Role, SessionId, Space, Vote};
+use posthouse_store::{Accept, Messages, PAGE_BYTES_MAX, Result};
+use posthouse_types::{
+    EventId, InboundId, Message, MessageId, Page, PageRequest, Role, SessionId, Space, Vote,
+};
 use rusqlite::Row;
 
 use crate::SqliteStore;
@@ -36,13 +36,18 @@ impl Messages for SqliteStore {
     }
 }
 
-const COLUMNS: &str = "id, role, poll, created_at, content";
+const COLUMNS: &str =
+    "id, role, poll, created_at, content, tool_calls, input_tokens, output_tokens, delivery";
 
 fn message(row: &Row<'_>, space: Space, session: &SessionId) -> Done<Message> {
     let cells = Cells::new("messages", row);
     let poll = match cells.get::<Option<String>>(2, "poll")? {
         None => None,
         Some(_) => Some(cells.json(2, "poll")?),
+    };
+    let tool_calls = match cells.get::<Option<String>>(5, "tool_calls")? {
+        None => Vec::new(),
+        Some(_) => cells.json(5, "tool_calls")?,
     };
     Ok(Message {
         id: cells.id(0, "id", MessageId::from_bytes)?,
@@ -51,6 +56,9 @@ fn message(row: &Row<'_>, space: Space, session: &SessionId) -> Done<Message> {
         role: cells.text::<Role>(1, "role")?,
         content: cells.get(4, "content")?,
         poll,
+        delivery: cells.id_or_none(8, "delivery", InboundId::from_bytes)?,
+        tool_calls,
+        tokens: cells.tokens(6)?,
         created_at: cells.time(3, "created_at")?,
     })
 }
@@ -85,7 +93,7 @@ fn list(
             break;
         }
         let message = message(row, space, session)?;
-        bytes += message.content.len();
+        bytes += message.content.len() + row.get_ref(5)?.as_str_or_null().ok().flatten().map_or(0, str::len);
         listed.items.push(message);
     }
     Ok(listed)
@@ -105,37 +113,6 @@ fn votes(reading: &Reading, space: Space, message: MessageId) -> Done<Vec<Vote>>
             updated_at: cells.time(3, "updated_at")?,
         })
     })
-}
-
-/// What the changes of an accept have made of things by the time that the next of them is looked at.
-#[derive(Default)]
-struct SoFar<'a> {
-    messages: HashSet<MessageId>,
-    votes: HashMap<(MessageId, &'a str), &'a [String]>,
-}
-
-/// Whether a change can not be made: its message or session is gone, or its vote is not what it says it was.
-/// Writes nothing.
-pub(crate) fn stale(work: &Work<'_>, space: i64, accept: &Accept) -> Done<bool> {
-    let mut so_far = SoFar::default();
-    for change in &accept.changes {
-        let fits = match change {
-            Change::Message(message) => {
-                so_far.messages.insert(message.id);
-                has_session(work, space, accept, &message.session)?
-            }
-            Change::Vote { message, vote, previous } => {
-                let fits = (so_far.messages.contains(message) || is_message(work, space, *message)?)
-                    && is_still(work, space, &so_far, (*message, &vote.voter), previous.as_deref())?;
-                so_far.votes.insert((*message, &vote.voter), &vote.selected);
-                fits
-            }
-        };
-        if !fits {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// Whether a session is registered, or will be by an event of the same accept.
@@ -159,13 +136,9 @@ fn is_message(work: &Work<'_>, space: i64, id: MessageId) -> Done<bool> {
 fn is_still(
     work: &Work<'_>,
     space: i64,
-    so_far: &SoFar<'_>,
     (message, voter): (MessageId, &str),
     previous: Option<&[String]>,
 ) -> Done<bool> {
-    if let Some(changed) = so_far.votes.get(&(message, voter)) {
-        return Ok(previous == Some(*changed));
-    }
     let mut statement = work.connection.prepare_cached(
         "SELECT voter, selected FROM votes WHERE space = ?1 AND message = ?2 AND voter = ?3",
     )?;
@@ -176,40 +149,65 @@ fn is_still(
     Ok(stored.as_deref() == previous)
 }
 
-/// Writes a change that fits.
-pub(crate) fn write(work: &Work<'_>, space: i64, change: &Change) -> Done<()> {
-    match change {
-        Change::Message(message) => work
-            .connection
-            .prepare_cached(
-                "INSERT INTO messages (id, space, session, role, poll, created_at, content)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute((
-                message.id.to_bytes(),
-                space,
-                message.session.as_str(),
-                message.role.as_str(),
-                message.poll.as_ref().map(rows::to_json),
-                message.created_at.as_millis(),
-                &message.content,
-            ))?,
-        Change::Vote { message, vote, previous: _ } => work
-            .connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO votes (voter, space, message, selected, event, updated_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute((
-                &vote.voter,
-                space,
-                message.to_bytes(),
-                rows::to_json(&vote.selected),
-                vote.event.to_bytes(),
-                vote.updated_at.as_millis(),
-            ))?,
-    };
-    Ok(())
+/// What an agent called for a message, as JSON text.
+pub(crate) fn calls(message: &Message) -> Option<String> {
+    (!message.tool_calls.is_empty()).then(|| rows::to_json(&message.tool_calls))
+}
+
+/// Adds a message; false when its session is not there.
+pub(crate) fn add(work: &Work<'_>, space: i64, accept: &Accept, message: &Message) -> Done<bool> {
+    if !has_session(work, space, accept, &message.session)? {
+        return Ok(false);
+    }
+    let (input, output) = rows::tokens(message.tokens);
+    work.connection
+        .prepare_cached(
+            "INSERT INTO messages (id, space, session, role, poll, created_at, content, tool_calls, input_tokens,
+                                   output_tokens, delivery)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        )?
+        .execute((
+            message.id.to_bytes(),
+            space,
+            message.session.as_str(),
+            message.role.as_str(),
+            message.poll.as_ref().map(rows::to_json),
+            message.created_at.as_millis(),
+            &message.content,
+            calls(message),
+            input,
+            output,
+            message.delivery.map(InboundId::to_bytes),
+        ))?;
+    Ok(true)
+}
+
+/// Puts a vote in place of the voter's former one; false when its message is not there, or the former one is not
+/// what `previous` says.
+pub(crate) fn vote(
+    work: &Work<'_>,
+    space: i64,
+    message: MessageId,
+    vote: &Vote,
+    previous: Option<&[String]>,
+) -> Done<bool> {
+    if !is_message(work, space, message)? || !is_still(work, space, (message, &vote.voter), previous)? {
+        return Ok(false);
+    }
+    work.connection
+        .prepare_cached(
+            "INSERT OR REPLACE INTO votes (voter, space, message, selected, event, updated_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            &vote.voter,
+            space,
+            message.to_bytes(),
+            rows::to_json(&vote.selected),
+            vote.event.to_bytes(),
+            vote.updated_at.as_millis(),
+        ))?;
+    Ok(true)
 }
 
 /// Removes the messages of a session, and their votes.

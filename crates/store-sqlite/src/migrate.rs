@@ -18,9 +18,10 @@ pub struct Migration {
 }
 
 /// Every step this binary knows.
-pub const MIGRATIONS: [Migration; 2] = [
+pub const MIGRATIONS: [Migration; 3] = [
     Migration { number: 1, name: "init", sql: include_str!("../migrations/0001_init.sql") },
     Migration { number: 2, name: "dialects", sql: include_str!("../migrations/0002_dialects.sql") },
+    Migration { number: 3, name: "inbound", sql: include_str!("../migrations/0003_inbound.sql") },
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (
@@ -108,7 +109,7 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<(u32, String, String
 mod tests {
     use super::*;
 
-    const NEXT: Migration = Migration { number: 3, name: "next", sql: "CREATE TABLE next (x INTEGER)" };
+    const NEXT: Migration = Migration { number: 4, name: "next", sql: "CREATE TABLE next (x INTEGER)" };
 
     fn database() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();
@@ -122,7 +123,7 @@ mod tests {
         assert_eq!(pending(&connection).unwrap(), MIGRATIONS);
         assert_eq!(apply(&mut connection).unwrap(), MIGRATIONS);
         assert_eq!(apply(&mut connection).unwrap(), []);
-        let known = [MIGRATIONS[0], MIGRATIONS[1], NEXT];
+        let known = [MIGRATIONS[0], MIGRATIONS[1], MIGRATIONS[2], NEXT];
         assert_eq!(apply_all(&mut connection, &known).unwrap(), [NEXT]);
         assert!(connection.table_exists(None, "next").unwrap());
     }
@@ -130,7 +131,7 @@ mod tests {
     #[test]
     fn a_newer_database_is_refused() {
         let (_dir, mut connection) = database();
-        apply_all(&mut connection, &[MIGRATIONS[0], MIGRATIONS[1], NEXT]).unwrap();
+        apply_all(&mut connection, &[MIGRATIONS[0], MIGRATIONS[1], MIGRATIONS[2], NEXT]).unwrap();
         let refused = apply(&mut connection).unwrap_err().to_string();
         assert!(refused.contains("newer than this program"), "{refused}");
     }
@@ -140,7 +141,8 @@ mod tests {
         let (_dir, mut connection) = database();
         apply(&mut connection).unwrap();
         let edited = Migration { sql: "SELECT 1", ..MIGRATIONS[0] };
-        let refused = apply_all(&mut connection, &[edited, MIGRATIONS[1]]).unwrap_err().to_string();
+        let refused =
+            apply_all(&mut connection, &[edited, MIGRATIONS[1], MIGRATIONS[2]]).unwrap_err().to_string();
         assert!(refused.contains("is not the one that was applied"), "{refused}");
     }
 

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use bytes::Bytes;
 use posthouse_types::{
     Attempt, AttemptId, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId, EventRef, Outcome,
-    ProjectId, Space, Timestamp, Wire,
+    ProjectId, Space, Timestamp, Tokens, Wire,
 };
 use rusqlite::types::{FromSql, ValueRef};
 use rusqlite::{Params, Row, Statement};
@@ -101,6 +101,17 @@ impl<'r> Cells<'r> {
         text.and_then(|text| serde_json::from_slice(text).ok()).ok_or_else(|| self.corrupt(column))
     }
 
+    /// Counted tokens: this column and the next, or NULL.
+    pub(crate) fn tokens(&self, index: usize) -> Done<Option<Tokens>> {
+        match self.get::<Option<i64>>(index, "input_tokens")? {
+            None => Ok(None),
+            Some(_) => Ok(Some(Tokens {
+                input: self.number(index, "input_tokens")?,
+                output: self.number(index + 1, "output_tokens")?,
+            })),
+        }
+    }
+
     /// A value that `read` makes of a name.
     pub(crate) fn named<T>(
         &self,
@@ -157,6 +168,16 @@ pub(crate) fn first<T>(
 /// A value as JSON text. What we store always has string keys, which is all that serialising can fail for.
 pub(crate) fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> String {
     serde_json::to_string(value).expect("stored values serialise")
+}
+
+/// A count as it is stored. What does not fit never comes up.
+pub(crate) fn stored(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Counted tokens as two columns.
+pub(crate) fn tokens(tokens: Option<Tokens>) -> (Option<i64>, Option<i64>) {
+    tokens.map(|tokens| (stored(tokens.input), stored(tokens.output))).unzip()
 }
 
 /// How a project that may be absent is stored in a key, where NULL would never equal itself.

@@ -73,7 +73,7 @@ fn write_one(work: &mut Work<'_>, settlement: &Settlement, headers: &Headers) ->
         let tenant = work.spaces.space(work.connection, found.space)?.tenant;
         found.attempts = found.attempts.saturating_add(1);
         insert_attempt(work, &mut found, attempt, headers)?;
-        work.count_bytes(tenant, i64::try_from(attempt.response_body.len()).unwrap_or(i64::MAX));
+        work.tally.count_bytes(tenant, i64::try_from(attempt.response_body.len()).unwrap_or(i64::MAX));
     }
     if !found.pending {
         work.connection

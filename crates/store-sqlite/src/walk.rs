@@ -95,4 +95,27 @@ impl Walk {
         }
         Ok(page)
     }
+
+    /// Passes over `left` items, or as many of them as are among the next rows, `rows_max` at the most: the last row
+    /// looked at, and how many are still to be passed over. `None` when there is no row behind.
+    pub(crate) fn skip<K>(
+        self,
+        connection: &Connection,
+        (mut left, rows_max): (usize, usize),
+        key: fn(&[u8]) -> Option<K>,
+    ) -> Done<Option<(K, usize)>> {
+        let mut statement = connection.prepare_cached(&self.sql())?;
+        let verdict = statement.column_count() - 1;
+        let values = self.only.values.into_iter().chain(self.within.values);
+        let mut rows = statement.query(params_from_iter(values))?;
+        let mut looked = 0;
+        while let Some(row) = rows.next()? {
+            looked += 1;
+            left -= usize::from(row.get::<_, Option<bool>>(verdict)?.unwrap_or(false));
+            if left == 0 || looked >= rows_max {
+                return Ok(Some((Cells::new(self.table, row).id(0, "id", key)?, left)));
+            }
+        }
+        Ok(None)
+    }
 }

@@ -5,14 +5,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
-use posthouse_types::{DeliveryId, Space, TenantId};
-use rusqlite::{Connection, Statement};
+use posthouse_store::Snapshot;
+use posthouse_types::{DeliveryId, SourceId, Space};
+use rusqlite::{Connection, OptionalExtension, Statement};
 
 use crate::fault::Done;
+use crate::ids::IdMap;
 use crate::lanes::{self, Lanes};
 use crate::spaces::Spaces;
+use crate::tally::Tally;
 
-/// Statements that run for every event; kept apart from the cache to spare looking them up by their text.
+/// Statements that run for every event and every arrival; kept apart from the cache to spare looking them up by their text.
 pub(crate) struct Statements<'c> {
     pub(crate) begin: Statement<'c>,
     pub(crate) commit: Statement<'c>,
@@ -21,6 +24,11 @@ pub(crate) struct Statements<'c> {
     pub(crate) select_delivery: Statement<'c>,
     pub(crate) settle_delivery: Statement<'c>,
     pub(crate) insert_attempt: Statement<'c>,
+    pub(crate) select_holder: Statement<'c>,
+    pub(crate) insert_inbound: Statement<'c>,
+    pub(crate) insert_body: Statement<'c>,
+    pub(crate) select_session_turn: Statement<'c>,
+    pub(crate) insert_turn: Statement<'c>,
 }
 
 impl<'c> Statements<'c> {
@@ -51,6 +59,25 @@ impl<'c> Statements<'c> {
                                                   wire, url)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
             )?,
+            select_holder: connection.prepare(
+                "SELECT id, number, status, held_until FROM inbound INDEXED BY inbound_held
+                 WHERE source = ?1 AND dedup_key = ?2 AND holds = 1",
+            )?,
+            insert_inbound: connection.prepare(
+                "INSERT INTO inbound (number, id, space, source, status, runs, body_bytes, received_at, started_at,
+                                      finished_at, input_tokens, output_tokens, holds, held_until, dedup_key,
+                                      session, event_type, entity_key, reason, error, remote_ip, headers)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20,
+                         ?21, ?22)",
+            )?,
+            insert_body: connection
+                .prepare("INSERT INTO bodies (number, space, snapshot, body) VALUES (?1, ?2, ?3, ?4)")?,
+            select_session_turn: connection
+                .prepare("SELECT 1 FROM turns INDEXED BY turns_session WHERE space = ?1 AND session = ?2")?,
+            insert_turn: connection.prepare(
+                "INSERT INTO turns (id, space, session, kind, subject, source, delivery, starts, queued_at, due_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            )?,
         })
     }
 }
@@ -64,6 +91,8 @@ pub(crate) struct Effects {
     pub(crate) wake_due: bool,
     /// To those who follow events.
     pub(crate) wake_events: bool,
+    /// To those who run agents.
+    pub(crate) wake_turns: bool,
 }
 
 impl Effects {
@@ -83,13 +112,23 @@ pub(crate) struct Work<'c> {
     pub(crate) spaces: Spaces,
     /// What follows from the group.
     pub(crate) effects: Effects,
+    /// What the group adds up.
+    pub(crate) tally: Tally,
     /// Up to date with all groups before this one.
     lanes: Arc<Mutex<Lanes>>,
-    /// What the group adds to the bytes that tenants keep.
-    usage: HashMap<TenantId, i64>,
     /// The highest key in `attempts`, as far as this thread has looked.
     last_trail: Option<i64>,
+    /// The highest number that an inbound delivery was ever given, likewise.
+    last_inbound: Option<i64>,
+    /// Numbers of the sources that the group has looked for; `None` where there is none. For no longer than the
+    /// group: between two of them another process may have removed one.
+    sources: IdMap<SourceId, Option<(i64, i64)>>,
+    /// Numbers of snapshots, by digest. Nobody but this thread removes any.
+    snapshots: HashMap<[u8; 32], i64>,
 }
+
+/// Snapshots remembered; beyond it all are forgotten, and looked up again.
+const SNAPSHOTS_MAX: usize = 10_000;
 
 /// Attempts that one delivery can have: its number is 16 bits.
 pub(crate) const TRAIL_STEP: i64 = 1 << 16;
@@ -106,14 +145,18 @@ impl<'c> Work<'c> {
             statements,
             spaces: Spaces::default(),
             effects: Effects::default(),
+            tally: Tally::default(),
             lanes,
-            usage: HashMap::new(),
             last_trail: None,
+            last_inbound: None,
+            sources: IdMap::default(),
+            snapshots: HashMap::new(),
         }
     }
 
     /// Begins the group's transaction.
     pub(crate) fn begin(&mut self) -> rusqlite::Result<()> {
+        self.sources.clear();
         self.statements.begin.execute([]).map(drop)
     }
 
@@ -132,8 +175,10 @@ impl<'c> Work<'c> {
         }
         self.effects.clear();
         self.spaces.clear();
-        self.usage.clear();
+        self.tally.clear();
         self.last_trail = None;
+        self.last_inbound = None;
+        self.snapshots.clear();
     }
 
     /// The number of a space, given out now when it has none.
@@ -165,31 +210,79 @@ impl<'c> Work<'c> {
         self.effects.lanes.requeued.contains(&id) || self.lanes.lock().was_requeued(id)
     }
 
-    /// Counts bytes that a tenant keeps from now on, or no longer.
-    pub(crate) fn count_bytes(&mut self, tenant: TenantId, bytes: i64) {
-        *self.usage.entry(tenant).or_default() += bytes;
+    /// The number of a source of this space.
+    pub(crate) fn source(&mut self, space: i64, id: SourceId) -> Done<Option<i64>> {
+        let found = if let Some(known) = self.sources.get(&id) {
+            *known
+        } else {
+            let found = self
+                .connection
+                .prepare_cached("SELECT number, space FROM sources WHERE id = ?1 AND deleted = 0")?
+                .query_row([id.to_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+                .optional()?;
+            self.sources.insert(id, found);
+            found
+        };
+        Ok(found.filter(|(_, owner)| *owner == space).map(|(number, _)| number))
     }
 
-    /// The bytes that a tenant keeps.
-    pub(crate) fn bytes_kept(&self, tenant: TenantId) -> Done<i64> {
-        let stored: Option<i64> = rusqlite::OptionalExtension::optional(
-            self.connection
-                .prepare_cached("SELECT bytes FROM usage WHERE tenant = ?1")?
-                .query_row([tenant.to_bytes()], |row| row.get(0)),
-        )?;
-        Ok(stored.unwrap_or(0) + self.usage.get(&tenant).copied().unwrap_or(0))
+    /// For when the group itself adds or removes sources.
+    pub(crate) fn forget_sources(&mut self) {
+        self.sources.clear();
     }
 
-    /// Writes the group's counts: one row for each tenant, whatever the group holds.
-    pub(crate) fn write_usage(&mut self) -> Done<()> {
-        for (tenant, bytes) in self.usage.drain() {
-            self.connection
-                .prepare_cached(
-                    "INSERT INTO usage (tenant, bytes) VALUES (?1, max(0, ?2))
-                     ON CONFLICT (tenant) DO UPDATE SET bytes = max(0, bytes + ?2)",
-                )?
-                .execute((tenant.to_bytes(), bytes))?;
+    /// A number for an inbound delivery, above all that were ever given.
+    pub(crate) fn next_inbound(&mut self) -> Done<i64> {
+        let last = match self.last_inbound {
+            Some(last) => last,
+            // The table's own memory of the highest number, which outlasts the rows.
+            None => self
+                .connection
+                .prepare_cached("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'inbound'")?
+                .query_row([], |row| row.get(0))?,
+        };
+        self.last_inbound = Some(last + 1);
+        Ok(last + 1)
+    }
+
+    /// The number of a snapshot, stored now when it is new.
+    pub(crate) fn snapshot(&mut self, snapshot: &Snapshot) -> Done<i64> {
+        if let Some(number) = self.snapshots.get(&snapshot.digest) {
+            return Ok(*number);
         }
-        Ok(())
+        let stored = self
+            .connection
+            .prepare_cached("SELECT number FROM snapshots WHERE digest = ?1")?
+            .query_row([snapshot.digest], |row| row.get(0))
+            .optional()?;
+        let number = if let Some(number) = stored {
+            number
+        } else {
+            self.connection
+                .prepare_cached("INSERT INTO snapshots (digest, uses, text) VALUES (?1, 0, ?2)")?
+                .execute((snapshot.digest, &snapshot.text))?;
+            self.connection.last_insert_rowid()
+        };
+        if self.snapshots.len() >= SNAPSHOTS_MAX {
+            self.snapshots.clear();
+        }
+        self.snapshots.insert(snapshot.digest, number);
+        Ok(number)
+    }
+
+    /// Removes snapshots that no body names any more, `limit` at the most; the answer is how many.
+    pub(crate) fn remove_snapshots(&mut self, limit: i64) -> Done<usize> {
+        self.tally.write(self.connection)?;
+        let mut statement = self.connection.prepare_cached(
+            "DELETE FROM snapshots WHERE number IN
+                 (SELECT number FROM snapshots INDEXED BY snapshots_unused WHERE uses = 0 LIMIT ?1)
+             RETURNING digest",
+        )?;
+        let gone: Vec<[u8; 32]> =
+            statement.query_map([limit], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+        for digest in &gone {
+            self.snapshots.remove(digest);
+        }
+        Ok(gone.len())
     }
 }

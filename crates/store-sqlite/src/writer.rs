@@ -1,8 +1,8 @@
 //! The one thread that writes. It takes the first job that waits and all others behind it, runs them in one
 //! transaction, syncs once, tells the lanes, answers everyone, and wakes those who wait for work.
 //!
-//! Jobs carry no savepoints: rules are checked before anything is written ([`Fault::Refused`]), so that a
-//! job hardly ever fails half-way. When one does ([`Fault::Failed`]), the group is rolled back and its jobs
+//! Jobs carry no savepoints, but for changes that build on each other: rules are checked before anything is written
+//! ([`Fault::Refused`]), so that a job hardly ever fails half-way. When one does ([`Fault::Failed`]), the group is rolled back and its jobs
 //! run again, each in a transaction of its own: only the one at fault fails.
 
 use std::path::Path;
@@ -143,6 +143,17 @@ impl Writer {
         answer.await.map_err(|_| closed())?
     }
 
+    /// Has something written that nobody waits for. What the store closes before is not written.
+    pub(crate) fn post<F>(&self, run: F)
+    where
+        F: FnMut(&mut Work<'_>) -> Done<()> + Send + 'static,
+    {
+        let (reply, _) = oneshot::channel();
+        let job = Box::new(Task { run, value: None, reply, bytes: 0 });
+        // A failed send means that the thread has stopped.
+        drop(self.sender.send(Message::Job(job)));
+    }
+
     /// Whether the thread is there to write.
     pub(crate) fn is_running(&self) -> bool {
         self.thread.lock().as_ref().is_some_and(|thread| !thread.is_finished())
@@ -246,6 +257,9 @@ impl Thread {
         if work.effects.wake_events {
             self.shared.wakes.wake_events();
         }
+        if work.effects.wake_turns {
+            self.shared.wakes.wake_turns();
+        }
         work.effects.clear();
     }
 }
@@ -271,7 +285,8 @@ fn run_group(work: &mut Work<'_>, group: &mut [Box<dyn Job>]) -> std::result::Re
         return Ok(());
     }
     work.begin().map_err(|error| Trouble::Commit(store_error(&error)))?;
-    let ran = group.iter_mut().try_for_each(|job| job.run(work)).and_then(|()| work.write_usage());
+    let ran =
+        group.iter_mut().try_for_each(|job| job.run(work)).and_then(|()| work.tally.write(work.connection));
     if let Err(fault) = ran {
         work.roll_back();
         return Err(Trouble::Job(fault.into_error()));

@@ -2,8 +2,8 @@
 
 use async_trait::async_trait;
 use posthouse_types::{
-    Capabilities, Endpoint, EndpointId, EventType, IdempotencyKey, KeyId, Name, Page, PageRequest, ProjectId,
-    SessionId, Space, TenantId, Timestamp,
+    AgentId, Capabilities, Endpoint, EndpointId, EventType, IdempotencyKey, KeyId, Name, Page, PageRequest,
+    ProjectId, SessionId, SourceId, Space, TenantId, Timestamp,
 };
 use serde_json::{Map, Value};
 
@@ -60,11 +60,11 @@ pub trait Config: Send + Sync {
         page: PageRequest<(Timestamp, SessionId)>,
     ) -> Result<Page<SessionRecord, (Timestamp, SessionId)>>;
 
-    /// Replaces label, metadata and `updated_at` of a session; false when there is none.
+    /// Replaces label, metadata, agent and `updated_at` of a session; false when there is none.
     async fn update_session(&self, session: SessionRecord) -> Result<bool>;
 
-    /// Removes a session with its messages and their votes, in one commit; false when there is none. Events and
-    /// endpoints that name it stay.
+    /// Removes a session with its messages, their votes, and its turns, in one commit; false when there is none.
+    /// Deliveries to sources whose turns go are `failed`. Events, endpoints and deliveries that name it stay.
     async fn delete_session(&self, space: Space, id: &SessionId) -> Result<bool>;
 
     /// Stores a new endpoint and, in the same commit, the answer to remember.
@@ -140,6 +140,10 @@ pub trait Config: Send + Sync {
 pub struct Counts {
     /// Endpoints, deleted ones not counted.
     pub endpoints: usize,
+    /// Sources, deleted ones not counted.
+    pub sources: usize,
+    /// Agents.
+    pub agents: usize,
     /// Projects.
     pub projects: usize,
     /// Event types.
@@ -206,6 +210,10 @@ pub struct SessionRecord {
     pub label: String,
     /// The owner's own data.
     pub metadata: Map<String, Value>,
+    /// Who answers what people say there.
+    pub agent: Option<AgentId>,
+    /// The source whose deliveries made it.
+    pub source: Option<SourceId>,
     /// When it was registered, or first named by an event.
     pub created_at: Timestamp,
     /// When it was last changed.

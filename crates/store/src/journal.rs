@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use posthouse_types::{
-    Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId, EventRef, EventType,
-    IdempotencyKey, Message, MessageId, Page, PageRequest, ProjectId, Space, Timestamp, Vote,
+    Action, ActionId, ActionStatus, Attempt, Delivery, DeliveryId, DeliveryState, EndpointId, Event, EventId,
+    EventRef, EventType, IdempotencyKey, InboundId, Message, MessageId, Page, PageRequest, ProjectId, Space,
+    Timestamp, Turn, TurnId, Vote,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::Result;
+use crate::{Result, SessionRecord, TurnEnded};
 
 /// Accepting events and reading back events, deliveries and attempts. Lists are newest first; a cursor need
 /// not exist (any more).
@@ -96,10 +97,10 @@ pub struct Accept {
 }
 
 /// What else is written in the commit of an accept.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    /// Adds a message to a session: one that is registered, or that an event of the same accept names. The
-    /// message is of the accept's space, and its id is new.
+    /// Adds a message to a session: one that is registered, also by a change before this one, or that an event of
+    /// the same accept names. The message is of the accept's space, and its id is new.
     Message(Message),
     /// Puts a vote in place of the voter's former one.
     Vote {
@@ -110,6 +111,43 @@ pub enum Change {
         /// What was selected until now, and must still be; `None`: the voter has no vote there yet. A vote that
         /// was taken back is an empty one.
         previous: Option<Vec<String>>,
+    },
+    /// Registers a session, of the accept's space, unless there is one of its id. An event of the same accept that
+    /// names it finds it registered.
+    Session(SessionRecord),
+    /// Queues work in a session, due at `queued_at`: behind what waits there. Its id is new. When the delivery that it
+    /// is about is gone, or the action, the accept is stale.
+    Turn(Turn),
+    /// A claimed turn begins, at this time: its start and the delivery's run are counted, the delivery is
+    /// `processing`, and what is known of its last run is cleared. A turn that is gone (its source or session was
+    /// deleted), or is not claimed, makes the whole accept stale.
+    TurnStarted(TurnId, Timestamp),
+    /// A turn ends: its delivery is what [`crate::TurnEnd`] says, and the next turn of its session is due. What is gone
+    /// is passed over: the rest of the accept is written all the same. The delivery of an action stays as it is.
+    TurnEnded(TurnEnded),
+    /// Adds an action, or puts it in place of the one of its id. One whose delivery is gone makes the accept stale.
+    Action(Box<Action>),
+    /// An action's status, if it still is `from`, becomes `to`, and its `updated_at` the time; else the accept is
+    /// stale.
+    Decide {
+        /// The action.
+        action: ActionId,
+        /// What it must be.
+        from: ActionStatus,
+        /// What it becomes.
+        to: ActionStatus,
+        /// When.
+        at: Timestamp,
+    },
+    /// Sets an agent to work once more on a delivery that is `completed` or `failed` and whose body is kept: it is
+    /// `received` again, its error and times are cleared, and the turn is queued in its session. Stale else.
+    Rerun {
+        /// The delivery.
+        delivery: InboundId,
+        /// The id of the new turn.
+        turn: TurnId,
+        /// When.
+        at: Timestamp,
     },
 }
 
@@ -160,8 +198,7 @@ pub enum Acceptance {
     DuplicateId(usize),
     /// The event at this index names a project, and a session that belongs to another; nothing was written.
     SessionOfAnotherProject(usize),
-    /// A vote is no longer what its change says it was, or the message or session that a change names is gone;
-    /// nothing was written.
+    /// Something is no longer as a change says it is, or what a change names is gone; nothing was written.
     Stale,
 }
 

@@ -13,6 +13,7 @@ pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 pub mod error;
+pub mod inbound;
 pub mod journal;
 pub mod maintenance;
 pub mod messages;
@@ -24,6 +25,11 @@ pub use config::{
     Tenant,
 };
 pub use error::{Constraint, Result, StoreError};
+pub use inbound::{
+    AgentRecord, Arrival, Arrived, ClaimTurns, ClaimedTurns, DedupKey, Inbound, InboundContent,
+    InboundFilter, NewTurn, PruneInbound, PrunedInbound, Snapshot, SourceRecord, Sources, TurnEnd, TurnEnded,
+    TurnSession,
+};
 pub use journal::{
     Accept, Acceptance, AcceptedEvent, Change, DeliveryFilter, EndpointAttempt, EventFilter, Idempotency,
     Journal, NewDelivery, NewEvent, PAGE_BYTES_MAX, SCAN_ROWS_MAX,
@@ -44,7 +50,7 @@ impl std::fmt::Debug for Sealed {
 }
 
 /// Everything the engine asks of a database.
-pub trait Store: Journal + Queue + Config + Messages + Maintenance {
+pub trait Store: Journal + Queue + Config + Messages + Sources + Inbound + Maintenance {
     /// Where the engine waits for work. Wakes only say "look now"; what to do is always read from the store.
     fn wakes(&self) -> &Wakes;
 }

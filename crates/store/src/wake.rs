@@ -2,18 +2,20 @@
 
 use tokio::sync::watch;
 
-/// Three signals, each of which only says "look now". A receiver that subscribes before it looks can not
+/// Four signals, each of which only says "look now". A receiver that subscribes before it looks can not
 /// miss one.
 #[derive(Debug)]
 pub struct Wakes {
     due: watch::Sender<()>,
     events: watch::Sender<()>,
     config: watch::Sender<()>,
+    turns: watch::Sender<()>,
 }
 
 impl Default for Wakes {
     fn default() -> Self {
-        Self { due: watch::Sender::new(()), events: watch::Sender::new(()), config: watch::Sender::new(()) }
+        let signal = || watch::Sender::new(());
+        Self { due: signal(), events: signal(), config: signal(), turns: signal() }
     }
 }
 
@@ -28,9 +30,14 @@ impl Wakes {
         self.events.subscribe()
     }
 
-    /// Endpoints, projects, event types or keys were changed by someone else.
+    /// Endpoints, sources, agents, projects, event types or keys were changed by someone else.
     pub fn config(&self) -> watch::Receiver<()> {
         self.config.subscribe()
+    }
+
+    /// Turns of agents may have become due sooner than the last claim said.
+    pub fn turns(&self) -> watch::Receiver<()> {
+        self.turns.subscribe()
     }
 
     /// For stores: deliveries may be due.
@@ -41,6 +48,11 @@ impl Wakes {
     /// For stores: events were accepted.
     pub fn wake_events(&self) {
         self.events.send_replace(());
+    }
+
+    /// For stores: turns may be due.
+    pub fn wake_turns(&self) {
+        self.turns.send_replace(());
     }
 
     /// For stores: configuration changed.

@@ -105,6 +105,16 @@ ids! {
     MessageId = "msg_";
     /// An API key's handle; not the key itself.
     KeyId = "key_";
+    /// A source: where we receive from.
+    SourceId = "src_";
+    /// An agent: a preset that reacts to what arrives.
+    AgentId = "agt_";
+    /// One request to a source, accepted or refused.
+    InboundId = "inb_";
+    /// Something that an agent did, or wants to do, to a provider.
+    ActionId = "act_";
+    /// One piece of work for an agent: to react to a delivery, to answer a person, to carry out an action.
+    TurnId = "trn_";
 }
 
 impl TenantId {

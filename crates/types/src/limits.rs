@@ -97,3 +97,54 @@ pub const SECRETS_MAX: usize = 5;
 pub const SECRET_OVERLAP_MAX: Duration = Duration::from_hours(720);
 /// The overlap of a rotation when the caller does not say.
 pub const SECRET_OVERLAP_DEFAULT: Duration = Duration::from_hours(24);
+
+/// Sources of one tenant in one environment.
+pub const SOURCES_PER_SPACE_MAX: usize = 1_000;
+/// Agents of one tenant in one environment.
+pub const AGENTS_PER_SPACE_MAX: usize = 1_000;
+/// Body of a request to a source when the source does not say, bytes. Source: Moltis.
+pub const INGEST_BODY_BYTES_DEFAULT: u32 = 1_048_576;
+/// The most a source may allow, bytes: what GitHub caps its deliveries at.
+pub const INGEST_BODY_BYTES_MAX: u32 = 25 * 1024 * 1024;
+/// Accepted requests a minute of one source when it does not say. Source: Moltis.
+pub const SOURCE_RATE_PER_MINUTE_DEFAULT: u32 = 60;
+/// Accepted requests a minute over all sources when the operator does not say. Source: Moltis.
+pub const INGEST_GLOBAL_PER_MINUTE_DEFAULT: u32 = 300;
+/// The most that either limit may be set to.
+pub const INGEST_PER_MINUTE_MAX: u32 = 100_000_000;
+/// Entries of a source's allow list, and of its deny list.
+pub const SOURCE_FILTER_ENTRIES_MAX: usize = 200;
+/// Accounts whose doings a source passes over.
+pub const SOURCE_SENDERS_MAX: usize = 100;
+/// Networks on a source's allow list.
+pub const SOURCE_CIDRS_MAX: usize = 100;
+/// Characters of a type, key or reason taken from a request to a source; the rest is cut.
+pub const INBOUND_TEXT_CHARS_MAX: usize = 512;
+/// Headers kept of a request to a source, names and values together, bytes.
+pub const INBOUND_HEADERS_BYTES_MAX: usize = 8 * 1024;
+/// System prompt of an agent, suffix or template of a source, bytes.
+pub const PROMPT_BYTES_MAX: usize = 32 * 1024;
+/// Entries of either list of a tool policy.
+pub const TOOL_POLICY_ENTRIES_MAX: usize = 100;
+/// For how long a request without a key of its own keeps an equal one out, when the source does not say, seconds.
+pub const DEDUP_BY_BODY_S_DEFAULT: u32 = 300;
+/// The longest that can be set, seconds.
+pub const DEDUP_BY_BODY_S_MAX: u32 = 24 * 3600;
+/// Turns of a model, tokens and seconds that one run of an agent may take, when the agent does not say …
+pub const AGENT_TURNS_DEFAULT: u32 = 12;
+/// … tokens, in and out together …
+pub const AGENT_TOKENS_DEFAULT: u32 = 200_000;
+/// … seconds.
+pub const AGENT_SECONDS_DEFAULT: u32 = 600;
+/// The most that an agent may be given of turns …
+pub const AGENT_TURNS_MAX: u32 = 100;
+/// … tokens …
+pub const AGENT_TOKENS_MAX: u32 = 10_000_000;
+/// … and seconds.
+pub const AGENT_SECONDS_MAX: u32 = 3600;
+/// How often a piece of work is started before it counts as failed: crashes count as starts.
+pub const TURN_STARTS_MAX: u16 = 3;
+/// Arguments or output of one action, bytes of JSON text; what is longer is cut.
+pub const ACTION_BYTES_MAX: usize = 64 * 1024;
+/// Actions of one inbound delivery.
+pub const ACTIONS_PER_DELIVERY_MAX: usize = 200;

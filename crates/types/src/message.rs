@@ -4,9 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::limits::{POLL_OPTION_CHARS_MAX, POLL_OPTIONS_MAX, POLL_QUESTION_CHARS_MAX};
-use crate::{EventId, Invalid, MessageId, SessionId, Space, Timestamp};
+use crate::{ActionId, EventId, InboundId, Invalid, MessageId, SessionId, Space, Timestamp, Tokens};
 
 /// Something that was said in a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +24,25 @@ pub struct Message {
     pub content: String,
     /// The choices, when it is a poll.
     pub poll: Option<Poll>,
+    /// The inbound delivery that it tells of: then it is no person's word, and text from outside is in it.
+    pub delivery: Option<InboundId>,
+    /// What an agent called while it made up its answer, in order.
+    pub tool_calls: Vec<ToolCall>,
+    /// What an agent's answer cost.
+    pub tokens: Option<Tokens>,
     /// When it was said.
     pub created_at: Timestamp,
+}
+
+/// A tool that an agent called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// The tool.
+    pub name: String,
+    /// Its arguments, JSON.
+    pub arguments: Value,
+    /// The action that was recorded of it; calls that only read what was delivered have none.
+    pub action: Option<ActionId>,
 }
 
 /// Who said a message.

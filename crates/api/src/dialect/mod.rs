@@ -2,6 +2,7 @@
 
 mod casey;
 mod molroo;
+pub(crate) mod moltis;
 pub(crate) mod native;
 mod sonzai;
 #[cfg(test)]

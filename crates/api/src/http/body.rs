@@ -2,6 +2,7 @@
 
 use std::any::type_name;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
 use bytes::Bytes;
 use http::HeaderMap;
@@ -178,14 +179,24 @@ fn unsupported(wanted: &str) -> Error {
 
 /// Reads a body of at most `limit` bytes.
 async fn read(request: Request, limit: usize) -> Result<Bytes, Error> {
+    let (head, body) = request.into_parts();
+    collect(&head.headers, body, limit).await
+}
+
+/// The length that a request says its body has.
+pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
+/// Reads the body that goes with these headers, of at most `limit` bytes. One that says itself that it is longer is
+/// not begun; one that says nothing, or not the truth, is read no further than the limit.
+pub(crate) async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Error> {
     let too_large =
         || Error::new(ErrorKind::TooLarge { limit }, format!("the body must be at most {limit} bytes"));
-    let declared =
-        request.headers().get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|declared: u64| declared > limit as u64) {
+    if declared_length(headers).is_some_and(|declared| declared > limit as u64) {
         return Err(too_large());
     }
-    match Limited::new(request.into_body(), limit).collect().await {
+    match Limited::new(body, limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(Error::new(

@@ -17,13 +17,15 @@ mod page;
 mod path;
 mod place;
 mod query;
+mod remote;
 mod render;
 mod shorten;
 mod slots;
 mod state;
 
 pub(crate) use body::{
-    BatchBody, EventBody, JsonBody, OptionalJson, RepeatableJson, RepeatableOptionalJson, parse,
+    BatchBody, EventBody, JsonBody, OptionalJson, RepeatableJson, RepeatableOptionalJson, collect,
+    declared_length, parse,
 };
 pub(crate) use caller::{Credentials, Manager, Writer};
 pub(crate) use confidential::Confidential;
@@ -40,9 +42,11 @@ pub(crate) use page::{Cursor, cursor_text, page_request};
 pub(crate) use path::{Id, Segments, path_id};
 pub(crate) use place::Place;
 pub(crate) use query::Query;
+pub(crate) use remote::remote_address;
 pub(crate) use render::{
-    Answer, Refusal, Render, Shell, error_headers, fault_location, fault_text, unknown_path, wrong_method,
+    Answer, Refusal, Render, Shell, error_headers, fault_location, fault_text, fresh_id, unknown_path,
+    wrong_method,
 };
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use state::Api;
-pub use state::ApiOptions;
+pub use state::{ApiOptions, Metrics};

@@ -4,8 +4,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use posthouse_engine::{Error, ErrorKind};
 use posthouse_types::{
-    AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, MessageId, PageRequest, ProjectId,
-    SessionId, Timestamp,
+    AgentId, AttemptId, DeliveryId, EndpointId, EventId, EventType, InboundId, KeyId, MessageId, PageRequest,
+    ProjectId, SessionId, SourceId, Timestamp,
 };
 
 /// A key by which a list is ordered.
@@ -63,7 +63,10 @@ macro_rules! by_display {
     )*};
 }
 
-by_display!(AttemptId, DeliveryId, EndpointId, EventId, EventType, KeyId, MessageId, ProjectId, SessionId);
+by_display!(
+    AgentId, AttemptId, DeliveryId, EndpointId, EventId, EventType, InboundId, KeyId, MessageId, ProjectId,
+    SessionId, SourceId
+);
 
 /// Milliseconds and a key.
 impl<K: Cursor> Cursor for (Timestamp, K) {

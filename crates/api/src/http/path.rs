@@ -5,7 +5,9 @@ use std::str::FromStr;
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
 use posthouse_engine::{Error, ErrorKind};
-use posthouse_types::{DeliveryId, EndpointId, EventRef, KeyId, MessageId, SessionId};
+use posthouse_types::{
+    ActionId, AgentId, DeliveryId, EndpointId, EventRef, InboundRef, KeyId, MessageId, SessionId, SourceRef,
+};
 use serde::de::DeserializeOwned;
 
 use super::limits::VALUE_CHARS_MAX;
@@ -64,10 +66,14 @@ macro_rules! path_ids {
 }
 
 path_ids! {
+    ActionId = "action";
+    AgentId = "agent";
     DeliveryId = "delivery";
     EndpointId = "endpoint";
     EventRef = "event";
+    InboundRef = "inbound delivery";
     KeyId = "key";
     MessageId = "message";
     SessionId = "session";
+    SourceRef = "source";
 }

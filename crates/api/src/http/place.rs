@@ -48,16 +48,21 @@ impl Place {
         self.seen.path()
     }
 
-    /// What stands before the dialect's own paths: `http://127.0.0.1:8400/sonzai`. The scheme of a server behind a
-    /// proxy is known from its configured URL only.
+    /// What stands before the dialect's own paths: `http://127.0.0.1:8400/sonzai`.
     pub(crate) fn base(&self) -> String {
         let arrived = self.arrived.as_ref().unwrap_or(&self.seen).path();
         let mount = arrived.strip_suffix(self.seen.path()).unwrap_or_default();
+        [&self.server(), mount].concat()
+    }
+
+    /// What stands before every path: `http://127.0.0.1:8400`. The scheme of a server behind a proxy is known from its
+    /// configured URL only.
+    pub(crate) fn server(&self) -> String {
         if let Some(url) = &self.public_url {
-            return format!("{url}{mount}");
+            return url.to_string();
         }
         let host = self.host.as_ref().and_then(|host| host.to_str().ok()).filter(|host| is_host(host));
-        format!("http://{}{mount}", host.unwrap_or("localhost"))
+        format!("http://{}", host.unwrap_or("localhost"))
     }
 }
 
@@ -91,6 +96,7 @@ mod tests {
     fn the_base_is_what_the_caller_wrote_before_the_dialects_path() {
         let mounted = place(None, "a.example:8400", Some("/sonzai/api/v1/x?y"), "/api/v1/x?y");
         assert_eq!(mounted.base(), "http://a.example:8400/sonzai");
+        assert_eq!(mounted.server(), "http://a.example:8400");
         assert_eq!(place(None, "a.example", None, "/api/v1/x").base(), "http://a.example");
         let public = place(Some("https://hooks.example"), "inner", Some("/casey/v1"), "/v1");
         assert_eq!(public.base(), "https://hooks.example/casey");

@@ -190,15 +190,22 @@ fn refuse(kind: ErrorKind, detail: &'static str) -> Response {
 
 /// The caller's own id for the request when it has one, else one of ours.
 fn request_id(headers: &HeaderMap) -> HeaderValue {
-    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0_u8));
-    static COUNT: AtomicU64 = AtomicU64::new(0);
     let usable = |id: &&HeaderValue| {
         (1..=REQUEST_ID_CHARS_MAX).contains(&id.len()) && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
-    headers.get(REQUEST_ID).filter(usable).cloned().unwrap_or_else(|| {
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        HeaderValue::try_from(format!("req_{:016x}{count:08x}", *PROCESS)).expect("hex digits are a header")
-    })
+    headers
+        .get(REQUEST_ID)
+        .filter(usable)
+        .cloned()
+        .unwrap_or_else(|| HeaderValue::try_from(fresh_id("req")).expect("hex digits are a header"))
+}
+
+/// An id of ours that no other of this process has, nor likely one of another: for logs.
+pub(crate) fn fresh_id(prefix: &str) -> String {
+    static PROCESS: LazyLock<u64> = LazyLock::new(|| RandomState::new().hash_one(0_u8));
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    format!("{prefix}_{:016x}{count:08x}", *PROCESS)
 }
 
 /// The one place where failures of ours are logged. Refusals are the caller's business.

@@ -1,10 +1,15 @@
 //! What every handler is given.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use posthouse_engine::Engine;
+use posthouse_types::SecretText;
 use posthouse_types::limits::{BATCH_BYTES_MAX, REQUEST_BYTES_MAX};
+use sha2::{Digest as _, Sha256};
+use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 
 use super::limits::{REQUEST_TIMEOUT_DEFAULT, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAMS_PER_KEY_MAX};
@@ -31,6 +36,10 @@ pub struct ApiOptions {
     /// Host names that one dialect has to itself, at its own original paths: the name in lower case, without a port,
     /// and the dialect's name.
     pub hosts: Arc<[(String, String)]>,
+    /// Proxies in front of the server, whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Arc<[IpNet]>,
+    /// What `/metrics` shows; without it there is no such path.
+    pub metrics: Option<Metrics>,
 }
 
 impl Default for ApiOptions {
@@ -44,7 +53,54 @@ impl Default for ApiOptions {
             stream_send_timeout: STREAM_SEND_TIMEOUT,
             public_url: None,
             hosts: Arc::from([]),
+            trusted_proxies: Arc::from([]),
+            metrics: None,
         }
+    }
+}
+
+/// What `/metrics` shows, and to whom.
+#[derive(Clone)]
+pub struct Metrics {
+    render: Arc<dyn Fn() -> String + Send + Sync>,
+    /// SHA-256 of the token.
+    token: Option<[u8; 32]>,
+    open: bool,
+}
+
+impl Metrics {
+    /// `render` writes them in the text format of Prometheus. Who presents `token` as a bearer token may read them;
+    /// without a token everyone may if they are `open`, else no one.
+    pub fn new(
+        render: Arc<dyn Fn() -> String + Send + Sync>,
+        token: Option<&SecretText>,
+        open: bool,
+    ) -> Self {
+        let token = token.map(|token| Sha256::digest(token.expose()).into());
+        Self { render, token, open }
+    }
+
+    /// Whether whoever presents this may read them. Takes the same time however much of it is right.
+    pub(crate) fn admits(&self, presented: Option<&[u8]>) -> bool {
+        match &self.token {
+            Some(token) => {
+                presented.is_some_and(|presented| token.ct_eq(Sha256::digest(presented).as_slice()).into())
+            }
+            None => self.open,
+        }
+    }
+
+    pub(crate) fn text(&self) -> String {
+        (self.render)()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Metrics")
+            .field("token", &self.token.is_some())
+            .field("open", &self.open)
+            .finish_non_exhaustive()
     }
 }
 

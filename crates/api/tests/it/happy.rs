@@ -151,10 +151,10 @@ async fn retry_policies_read_back_as_they_were_said() {
         policies.push_str(&[policy, " → ", &read, "\n"].concat());
     }
     insta::assert_snapshot!(policies, @r#"
-    "standard" → {"jitter":0.1,"policy":"standard"}
-    "exponential" → {"attempts":15,"cap_seconds":21600,"delay_seconds":2,"jitter":0.1,"policy":"exponential"}
-    {"policy": "constant", "delay_seconds": 7, "attempts": 4, "cap_seconds": 60, "jitter": 0} → {"attempts":4,"cap_seconds":60,"delay_seconds":7,"jitter":0.0,"policy":"constant"}
-    {"policy": "custom", "delays_seconds": [0, 60]} → {"delays_seconds":[0,60],"jitter":0.1,"policy":"custom"}
+    "standard" → {"policy":"standard","jitter":0.1}
+    "exponential" → {"policy":"exponential","delay_seconds":2,"attempts":15,"cap_seconds":21600,"jitter":0.1}
+    {"policy": "constant", "delay_seconds": 7, "attempts": 4, "cap_seconds": 60, "jitter": 0} → {"policy":"constant","delay_seconds":7,"attempts":4,"cap_seconds":60,"jitter":0.0}
+    {"policy": "custom", "delays_seconds": [0, 60]} → {"policy":"custom","delays_seconds":[0,60],"jitter":0.1}
     "#);
 }
 
@@ -315,49 +315,61 @@ async fn projects_sessions_and_event_types() {
       next_cursor: null
     POST /api/v1/sessions {"id": "chat-1", "label": "l", "metadata": {"a": 1}}
     201
+      agent_id: null
       created_at: "2026-01-01T00:00:00.000Z"
       id: "chat-1"
       label: "l"
       metadata: {"a":1}
       project_id: null
+      source_id: null
       updated_at: "2026-01-01T00:00:00.000Z"
     POST /api/v1/sessions {}
     201
+      agent_id: null
       created_at: "2026-01-01T00:00:00.000Z"
       id: "[ses]"
       label: ""
       metadata: {}
       project_id: null
+      source_id: null
       updated_at: "2026-01-01T00:00:00.000Z"
     PATCH /api/v1/sessions/chat-1 {"label": null}
     200
+      agent_id: null
       created_at: "2026-01-01T00:00:00.000Z"
       id: "chat-1"
       label: ""
       metadata: {"a":1}
       project_id: null
+      source_id: null
       updated_at: "2026-01-01T00:00:00.000Z"
     GET /api/v1/sessions/chat-1
     200
+      agent_id: null
       created_at: "2026-01-01T00:00:00.000Z"
       id: "chat-1"
       label: ""
       metadata: {"a":1}
       project_id: null
+      source_id: null
       updated_at: "2026-01-01T00:00:00.000Z"
     GET /api/v1/sessions
     200
+      - agent_id: null
       - created_at: "2026-01-01T00:00:00.000Z"
       - id: "[ses]"
       - label: ""
       - metadata: {}
       - project_id: null
+      - source_id: null
       - updated_at: "2026-01-01T00:00:00.000Z"
+      - agent_id: null
       - created_at: "2026-01-01T00:00:00.000Z"
       - id: "chat-1"
       - label: ""
       - metadata: {"a":1}
       - project_id: null
+      - source_id: null
       - updated_at: "2026-01-01T00:00:00.000Z"
       next_cursor: null
     DELETE /api/v1/sessions/chat-1

@@ -25,7 +25,8 @@ async fn messages_are_kept_and_listed_newest_first() {
         text,
         json!({
             "id": text["id"], "session_id": "s1", "kind": "text", "role": "user", "content": "hello",
-            "poll": null, "created_at": "2026-01-01T00:00:00.000Z",
+            "poll": null, "delivery_id": null, "tool_calls": [], "tokens": null,
+            "created_at": "2026-01-01T00:00:00.000Z",
         })
     );
     let poll = world.post(MESSAGES, POLL).await.json();
@@ -125,5 +126,5 @@ async fn clearing_a_vote_that_was_never_cast_tells_no_one() {
     let path = format!("/whatsapp/api/v1/sessions/s1/messages/{poll}/vote");
     let answer = world.post(&path, r#"{"options":[]}"#).await.json();
     assert_eq!((&answer["replayed"], &answer["outboxId"]), (&json!(true), &Value::Null));
-    assert_eq!(world.get("/api/v1/events").await.json()["data"], json!([]));
+    assert_eq!(world.get("/api/v1/events?type=poll.vote").await.json()["data"], json!([]));
 }

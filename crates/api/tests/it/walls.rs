@@ -108,6 +108,12 @@ async fn nothing_is_seen_or_changed_across() {
 async fn nothing_is_delivered_across() {
     let mut world = World::new().await;
     let spaces = spaces(&mut world).await;
+    // What was said while they were furnished: WhatsApp Gateway's takes every type.
+    world.deliver.drain().await.unwrap();
+    let told = world.sender.take_sent();
+    let mut hosts: Vec<&str> = told.iter().filter_map(|sent| sent.uri.host()).collect();
+    hosts.sort_unstable();
+    assert_eq!(hosts, ["one-live.example", "one-test.example", "two-live.example", "two-test.example"]);
     for space in &spaces {
         world.key.clone_from(&space.key);
         let event = |event_type: &str| {

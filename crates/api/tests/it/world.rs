@@ -1,5 +1,6 @@
 //! An API to call.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -11,10 +12,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use posthouse_api::ApiOptions;
-use posthouse_engine::service::Deliver;
+use posthouse_engine::service::{Deliver, Turns};
 use posthouse_engine::{Clock, CreateKey, Engine, IdSource, Logins, Options, Parts, Vault, create_first_key};
 use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
-use posthouse_testkit::{ManualClock, ScriptedSender};
+use posthouse_testkit::{ManualClock, ScriptedRunner, ScriptedSender};
 use posthouse_types::{Capabilities, Capability, Environment, KeyStyle, Name};
 use serde_json::Value;
 use tokio::sync::watch;
@@ -24,7 +25,10 @@ pub(crate) struct World {
     pub(crate) router: Router,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sender: Arc<ScriptedSender>,
+    pub(crate) runner: Arc<ScriptedRunner>,
+    pub(crate) engine: Arc<Engine>,
     pub(crate) deliver: Deliver,
+    pub(crate) turns: Turns,
     /// A live key of tenant `acme` that may do everything.
     pub(crate) key: String,
     /// Closes the store under the API.
@@ -55,11 +59,13 @@ impl World {
         let store = Arc::new(SqliteStore::open(StoreOptions::new(dir.path(), Role::Server)).unwrap());
         let clock = Arc::new(ManualClock::default());
         let sender = Arc::new(ScriptedSender::default());
+        let runner = Arc::new(ScriptedRunner::default());
         // Nothing random in ids: what is sent can be compared byte for byte.
         let ids = Arc::new(IdSource::sequential(clock.clone()));
         let parts = Parts {
             store: store.clone(),
             sender: sender.clone(),
+            runner: runner.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
             logins: logins(clock.clone()),
@@ -72,10 +78,13 @@ impl World {
         let stop = watch::Sender::new(false);
         let mut world = Self {
             router: posthouse_api::router(Arc::clone(&engine), api, stop.subscribe()),
-            deliver: Deliver::new(engine),
+            deliver: Deliver::new(Arc::clone(&engine)),
+            turns: Turns::new(Arc::clone(&engine)),
+            engine,
             ids,
             clock,
             sender,
+            runner,
             close_store: Box::pin(close_store),
             store,
             stop,
@@ -231,12 +240,16 @@ impl Transcript {
     }
 }
 
-/// Puts names in place of what differs from run to run, after checking that it is what it should be.
+/// Puts names in place of what differs from run to run, after checking that it is what it should be; members by name.
 pub(crate) fn redact(value: Value) -> Value {
     match value {
         Value::String(text) => Value::String(redact_text(&text)),
         Value::Array(values) => values.into_iter().map(redact).collect(),
-        Value::Object(members) => members.into_iter().map(|(name, value)| (name, redact(value))).collect(),
+        Value::Object(members) => {
+            let members: BTreeMap<String, Value> =
+                members.into_iter().map(|(name, value)| (name, redact(value))).collect();
+            members.into_iter().collect()
+        }
         other => other,
     }
 }

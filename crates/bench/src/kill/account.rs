@@ -3,8 +3,11 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use super::IN_FLIGHT_AGE;
+use serde::Serialize;
+
+use super::{Kill, Outcome, Totals};
 use crate::recorder::{Recorder, Repeat};
+use crate::stats;
 
 /// What the publishers know when the gateway is dead.
 #[derive(Debug, Default)]
@@ -32,24 +35,6 @@ impl Ledger {
     }
 }
 
-/// When the gateway died, in the recorder's time.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Kill {
-    /// Just before the signal.
-    pub(super) sent_ns: u64,
-    /// Just before the next gateway was started. What the dead one had written could arrive until here.
-    pub(super) restarted_ns: u64,
-}
-
-impl Kill {
-    /// How long before the kill the event had arrived, if the kill is why it came again.
-    fn age(self, repeat: Repeat) -> Option<Duration> {
-        let across = repeat.before_ns < self.restarted_ns && repeat.now_ns >= self.restarted_ns;
-        let age = Duration::from_nanos(self.sent_ns.saturating_sub(repeat.before_ns));
-        (across && age <= IN_FLIGHT_AGE).then_some(age)
-    }
-}
-
 /// What came of a trial.
 #[derive(Debug, Default)]
 pub(super) struct Account {
@@ -63,6 +48,7 @@ pub(super) struct Account {
     pub(super) batches_torn: usize,
     pub(super) refused: usize,
     pub(super) refusal: Option<String>,
+    pub(super) sink_refusals: usize,
     pub(super) killed_after: Duration,
     pub(super) ready_after: Duration,
     pub(super) drained_after: Duration,
@@ -88,21 +74,21 @@ impl Account {
         }
         for repeat in recorder.take_repeats() {
             account.duplicates += 1;
-            match kill.age(repeat) {
+            match kill.age(repeat.before_ns, repeat.now_ns) {
                 Some(age) => account.age_max = account.age_max.max(age),
                 None => account.unexplained.push(repeat),
             }
         }
         account
     }
+}
 
-    /// Whether a promise was broken.
-    pub(super) fn failed(&self) -> bool {
+impl Outcome for Account {
+    fn failed(&self) -> bool {
         !self.lost.is_empty() || !self.unexplained.is_empty() || self.batches_torn > 0
     }
 
-    /// In one line.
-    pub(super) fn describe(&self) -> String {
+    fn describe(&self) -> String {
         const SHOWN: usize = 5;
         let mut parts = vec![format!(
             "accepted {}, lost {}, duplicates {} (age <= {} ms), unexplained {}, cut {} of which {} delivered, torn {}; \
@@ -131,28 +117,61 @@ impl Account {
         }
         parts.join("; ")
     }
+
+    fn ready_after(&self) -> Duration {
+        self.ready_after
+    }
+}
+
+/// All trials together.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Sums {
+    /// Events answered 202.
+    accepted: usize,
+    /// Accepted and never delivered.
+    lost: usize,
+    /// Delivered again after the restart.
+    duplicates: usize,
+    /// Duplicates that were not in flight at the kill.
+    duplicates_unexplained: usize,
+    /// The longest that a duplicate's first arrival lay before the kill.
+    duplicate_age_ms_max: f64,
+    /// Events whose request was cut off by the kill.
+    cut: usize,
+    /// Of these, delivered: they had been stored before the kill.
+    cut_delivered: usize,
+    /// Batches of which some events were stored and others not.
+    batches_torn: usize,
+    /// Publish requests answered with something other than 202.
+    refused: usize,
+    /// Requests the sink answered 500 on purpose.
+    sink_refusals: usize,
+}
+
+impl Totals<Account> for Sums {
+    fn add(&mut self, account: &Account) {
+        self.accepted += account.accepted;
+        self.lost += account.lost.len();
+        self.duplicates += account.duplicates;
+        self.duplicates_unexplained += account.unexplained.len();
+        let age_ms = stats::milliseconds(account.age_max);
+        self.duplicate_age_ms_max = self.duplicate_age_ms_max.max(age_ms);
+        self.cut += account.cut;
+        self.cut_delivered += account.cut_delivered;
+        self.batches_torn += account.batches_torn;
+        self.refused += account.refused;
+        self.sink_refusals += account.sink_refusals;
+    }
+
+    fn failed(&self) -> bool {
+        self.lost + self.duplicates_unexplained + self.batches_torn > 0 || self.accepted == 0
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::{Account, Kill, Ledger};
-    use crate::recorder::{Recorder, Repeat};
-
-    const MS: u64 = 1_000_000;
-
-    #[test]
-    fn a_duplicate_is_explained_by_a_kill_between_its_arrivals() {
-        let kill = Kill { sent_ns: 5_000 * MS, restarted_ns: 5_050 * MS };
-        let age =
-            |before_ms, now_ms| kill.age(Repeat { slot: 0, before_ns: before_ms * MS, now_ns: now_ms * MS });
-        assert_eq!(age(4_990, 5_100), Some(Duration::from_millis(10)));
-        assert_eq!(age(5_020, 5_100), Some(Duration::ZERO), "written by the dead one, read after the kill");
-        assert_eq!(age(2_900, 5_100), None, "too long before the kill");
-        assert_eq!(age(4_980, 4_990), None, "twice before the kill");
-        assert_eq!(age(5_100, 5_200), None, "twice after the restart");
-    }
+    use super::{Account, Kill, Ledger, Outcome as _};
+    use crate::recorder::Recorder;
 
     #[test]
     fn what_was_promised_and_did_not_come_is_lost_and_a_batch_comes_whole() {

@@ -33,7 +33,7 @@ impl Numbers {
     }
 
     /// The next so many; none when the trial has no more.
-    fn take(&self, count: usize) -> Option<Range<usize>> {
+    pub(super) fn take(&self, count: usize) -> Option<Range<usize>> {
         let start = self.next.fetch_add(count, Ordering::Relaxed);
         let end = start + count;
         (end <= self.end).then_some(start..end)

@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::account::{Account, Kill, Ledger};
+use super::account::{Account, Ledger, Sums};
 use super::publisher::{self, Manner, Numbers};
+use super::{Kill, Rig};
 use crate::error::{Context, Error, Result};
 use crate::faults::{Random, Setting};
 use crate::server::{Home, Server};
 use crate::sink::Sink;
 
 /// Event numbers a trial may use.
-pub(super) const EVENTS_MAX: usize = 16_384;
+const EVENTS_MAX: usize = 16_384;
 
 const KILL_AFTER_MS: std::ops::RangeInclusive<u64> = 5..=400;
 const SINGLES: usize = 4;
@@ -27,7 +28,7 @@ const PENDING_POLL: Duration = Duration::from_millis(5);
 const PUBLISHERS_PATIENCE: Duration = Duration::from_secs(10);
 
 /// What is drawn for a trial.
-pub(super) struct Plan {
+struct Plan {
     /// Its place in the series, which gives its event numbers.
     place: usize,
     kill_after: Duration,
@@ -37,7 +38,7 @@ pub(super) struct Plan {
 
 impl Plan {
     /// Of four trials two have a sink without faults, one a slow sink, one a slow and failing sink.
-    pub(super) fn draw(place: usize, random: &mut Random) -> Self {
+    fn draw(place: usize, random: &mut Random) -> Self {
         let span = KILL_AFTER_MS.end() - KILL_AFTER_MS.start() + 1;
         let kill_after = Duration::from_millis(KILL_AFTER_MS.start() + random.below(span));
         let seed = random.bits();
@@ -56,11 +57,16 @@ pub(super) struct Gateway {
     home: Home,
     key: String,
     server: Server,
+    sink: Sink,
 }
 
-impl Gateway {
+impl Rig for Gateway {
+    type Account = Account;
+    type Totals = Sums;
+
     /// An empty one with an endpoint at the sink that retries after a second.
-    pub(super) async fn start(binary: &Path, folder: &Path, sink: &Sink) -> Result<Self> {
+    async fn start(binary: &Path, folder: &Path, trials: usize) -> Result<Self> {
+        let sink = Sink::start(trials * EVENTS_MAX).await?;
         let mut home = Home::new(binary, folder.to_owned())?;
         let process = home.start().await?;
         let key = home.create_key()?;
@@ -70,30 +76,35 @@ impl Gateway {
             "retry_policy": { "policy": "constant", "delay_seconds": 1, "attempts": 10 },
         });
         server.create_endpoint(&endpoint).await?;
-        Ok(Self { home, key, server })
+        Ok(Self { home, key, server, sink })
     }
 
     /// Kills it under load, starts it again and accounts for everything.
-    pub(super) async fn trial(&mut self, sink: &Sink, plan: &Plan) -> Result<Account> {
-        sink.faults().set(plan.faults);
-        let recorder = sink.recorder();
-        let publishers = self.publish(plan);
+    async fn trial(&mut self, place: usize, random: &mut Random) -> Result<Account> {
+        let plan = Plan::draw(place, random);
+        self.sink.faults().set(plan.faults);
+        let refusals_before = self.sink.recorder().refused_count();
+        let publishers = self.publish(&plan);
         tokio::time::sleep(plan.kill_after).await;
         self.server.process().assert_running()?;
-        let sent_ns = recorder.now_ns();
+        let sent_ns = self.sink.recorder().now_ns();
         self.server.process().kill()?;
         let ledger = gather(publishers).await?;
 
         tokio::time::sleep(UNREAD_PAUSE).await;
-        let restarted_ns = recorder.now_ns();
+        let restarted_ns = self.sink.recorder().now_ns();
         let process = self.home.start().await.context("restart after the kill")?;
         let ready_after = process.ready_after;
         self.server = Server::known(process, &self.key)?;
-        let drained_after = self.drain(&ledger, sink).await?;
+        let drained_after = self.drain(&ledger).await?;
+        let recorder = self.sink.recorder();
         let account = Account::close(&ledger, recorder, Kill { sent_ns, restarted_ns });
-        Ok(Account { killed_after: plan.kill_after, ready_after, drained_after, ..account })
+        let sink_refusals = recorder.refused_count() - refusals_before;
+        Ok(Account { killed_after: plan.kill_after, ready_after, drained_after, sink_refusals, ..account })
     }
+}
 
+impl Gateway {
     fn publish(&self, plan: &Plan) -> JoinSet<Ledger> {
         let first = plan.place * EVENTS_MAX;
         let numbers = Numbers::new(first..first + EVENTS_MAX);
@@ -110,7 +121,7 @@ impl Gateway {
     }
 
     /// Waits until nothing is pending, or until the patience is over: what is missing then is lost.
-    async fn drain(&mut self, ledger: &Ledger, sink: &Sink) -> Result<Duration> {
+    async fn drain(&mut self, ledger: &Ledger) -> Result<Duration> {
         let began = Instant::now();
         let mut pending = true;
         while pending && began.elapsed() < DRAIN_PATIENCE {
@@ -121,7 +132,8 @@ impl Gateway {
             }
         }
         let drained_after = began.elapsed();
-        let missing: usize = ledger.accepted.iter().map(|range| sink.recorder().missing(range.clone())).sum();
+        let missing: usize =
+            ledger.accepted.iter().map(|range| self.sink.recorder().missing(range.clone())).sum();
         if pending && missing == 0 {
             return Err(Error::new("all that was accepted arrived, but deliveries stay pending for 30 s"));
         }

@@ -1,8 +1,10 @@
 //! The measurements. Each starts gateways of its own in a folder of its own and gives figures.
 
 mod fanout;
+mod flood;
 mod formats;
 mod hung;
+mod ingest;
 mod latency;
 mod setup;
 mod throughput;
@@ -35,6 +37,10 @@ pub enum Name {
     Formats,
     /// One endpoint of 1,000 never answers
     Hung,
+    /// Webhooks taken on per second, against a handler that only reads
+    Ingest,
+    /// 100,000 requests with forged signatures
+    Flood,
     /// Memory, idle and with a backlog
     Memory,
     /// Time to ready with a backlog
@@ -110,7 +116,17 @@ pub async fn run(settings: &Settings) -> Result<Report> {
 }
 
 async fn measure_wanted(settings: &Settings, findings: &mut Vec<Finding>) {
-    for name in [Name::Batch, Name::Single, Name::Latency, Name::Fanout, Name::Formats, Name::Hung] {
+    const ALONE: [Name; 8] = [
+        Name::Batch,
+        Name::Single,
+        Name::Latency,
+        Name::Fanout,
+        Name::Formats,
+        Name::Hung,
+        Name::Ingest,
+        Name::Flood,
+    ];
+    for name in ALONE {
         if settings.wants(name) {
             findings.push(measure(settings, name).await);
         }
@@ -149,6 +165,8 @@ async fn figures(settings: &Settings, name: Name) -> Result<Vec<Figure>> {
         Name::Fanout => fanout::run(&place).await,
         Name::Formats => formats::run(&place).await,
         Name::Hung => hung::run(&place).await,
+        Name::Ingest => ingest::run(&place).await,
+        Name::Flood => flood::run(&place).await,
         Name::Memory => waiting::memory(&place).await,
         Name::Restart => waiting::memory_and_restart(&place).await,
     };
@@ -164,6 +182,8 @@ fn title(name: Name) -> &'static str {
         Name::Fanout => "fanout",
         Name::Formats => "formats",
         Name::Hung => "hung",
+        Name::Ingest => "ingest",
+        Name::Flood => "flood",
         Name::Memory => "memory",
         Name::Restart => "restart",
     }
@@ -201,7 +221,10 @@ fn conditions(settings: &Settings, stolen_percent: f64) -> Vec<String> {
         ),
         "gateway, load generator and sink share the machine; the latter two are one process with 2 workers"
             .into(),
-        "every scenario starts its own gateway with default settings on an empty data folder".into(),
+        "every scenario starts its own gateway with default settings on an empty data folder; ingest and flood raise \
+         the limits of requests a minute".into(),
+        "ingest: signed GitHub payloads over 64 connections; the plain handler is axum in a process of its own, \
+         measured before and after with the same requests".into(),
         "deliveries/s: first publish request to last first arrival at the sink, after a warm-up".into(),
         "CPU: user + system time of the gateway process, until 300 ms after the last arrival".into(),
         "a value is the median of all values; memory is in MB of 1,000,000 bytes".into(),

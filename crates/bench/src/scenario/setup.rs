@@ -54,9 +54,14 @@ pub(super) fn events(numbers: Range<usize>, bytes: usize) -> Vec<String> {
     numbers.map(|number| payload::event(KIND, &payload::payload(number, bytes))).collect()
 }
 
+/// Gives the gateway time to do what it still has to.
+pub(super) async fn settle() {
+    tokio::time::sleep(AFTERMATH).await;
+}
+
 /// Gives duplicates time to come, and fails when the sink saw what it should not.
 pub(super) async fn duplicates(sink: &Sink) -> Result<usize> {
-    tokio::time::sleep(AFTERMATH).await;
+    settle().await;
     match sink.recorder().strange_count() {
         0 => Ok(sink.recorder().take_repeats().len()),
         strange => Err(Error::new(format!("{strange} delivered bodies were not what was published"))),

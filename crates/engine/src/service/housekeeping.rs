@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use posthouse_store::{self as store, Result, StoreError};
-use posthouse_types::EventId;
+use posthouse_types::{EventId, InboundId};
 use tokio::sync::watch;
 
 use super::Progress;
@@ -92,6 +92,52 @@ impl Prune {
             let wait = pause_after(self.step().await, started, "prune");
             tokio::select! {
                 _ = stopped.changed() => return,
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+    }
+}
+
+/// Removes what arrived at sources, and what was said, past its retention; and what is left of removed sources.
+pub struct PruneInbound {
+    engine: Arc<Engine>,
+    after: Option<InboundId>,
+}
+
+impl PruneInbound {
+    /// For this engine.
+    pub fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, after: None }
+    }
+
+    /// One slice.
+    pub async fn step(&mut self) -> Result<Progress> {
+        let now = self.engine.clock.now();
+        let options = &self.engine.options;
+        let slice = store::PruneInbound {
+            before: now.minus(options.retention),
+            bodies_before: now.minus(options.body_retention),
+            tenant_bytes_max: options.retention_bytes,
+            sessions_before: now.minus(options.session_retention),
+            limit: PRUNE_SLICE,
+            after: self.after,
+        };
+        let pruned = self.engine.store.prune_inbound(slice).await?;
+        self.after = pruned.next;
+        let next = if pruned.next.is_some() || pruned.more { now } else { now.plus(PRUNE_EVERY) };
+        let did = pruned.deliveries + pruned.bodies + pruned.messages + pruned.sessions;
+        Ok(Progress { did, next: Some(next) })
+    }
+
+    pub(super) async fn run(mut self, mut stopped: watch::Receiver<Option<Duration>>) {
+        let mut leftovers = self.engine.leftovers.subscribe();
+        loop {
+            leftovers.mark_unchanged();
+            let started = self.engine.clock.now();
+            let wait = pause_after(self.step().await, started, "prune inbound");
+            tokio::select! {
+                _ = stopped.changed() => return,
+                _ = leftovers.changed() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }

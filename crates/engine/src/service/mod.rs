@@ -5,10 +5,12 @@ mod deliver;
 mod gate;
 mod health;
 mod housekeeping;
+mod turns;
 
 pub use deliver::Deliver;
 pub(crate) use health::HealthBook;
-pub use housekeeping::{Prune, Reap};
+pub use housekeeping::{Prune, PruneInbound, Reap};
+pub use turns::Turns;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +34,7 @@ pub struct Progress {
 pub struct Services {
     stop: watch::Sender<Option<Duration>>,
     deliver: JoinHandle<()>,
+    turns: JoinHandle<()>,
     others: Vec<JoinHandle<()>>,
 }
 
@@ -42,21 +45,25 @@ impl Services {
         let others = vec![
             tokio::spawn(Reap::new(Arc::clone(engine)).run(stopped.clone())),
             tokio::spawn(Prune::new(Arc::clone(engine)).run(stopped.clone())),
+            tokio::spawn(PruneInbound::new(Arc::clone(engine)).run(stopped.clone())),
             tokio::spawn(follow_config(Arc::clone(engine), stopped.clone())),
         ];
+        let turns = tokio::spawn(Turns::new(Arc::clone(engine)).run(stopped.clone()));
         let deliver = tokio::spawn(Deliver::new(Arc::clone(engine)).run(stopped));
-        Self { stop, deliver, others }
+        Self { stop, deliver, turns, others }
     }
 
     /// Stops claiming, lets what is in flight end (each attempt has a time limit), settles it, and gives back
-    /// what did not end within `grace`.
+    /// what did not end within `grace`. Agents get the same time.
     pub async fn stop(self, grace: Duration) {
         self.stop.send_replace(Some(grace));
         for service in self.others {
             service.abort();
         }
-        if let Err(error) = self.deliver.await {
-            tracing::error!(%error, "the deliver service did not end in order");
+        for (name, service) in [("turns", self.turns), ("deliver", self.deliver)] {
+            if let Err(error) = service.await {
+                tracing::error!(service = name, %error, "a service did not end in order");
+            }
         }
     }
 }

@@ -10,7 +10,7 @@ use posthouse_engine::{
 };
 use posthouse_store::{AcceptedEvent, Store};
 use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
-use posthouse_testkit::{ManualClock, ScriptedSender};
+use posthouse_testkit::{ManualClock, ScriptedRunner, ScriptedSender};
 use posthouse_types::{
     Attempt, Capabilities, Delivery, Endpoint, EndpointId, EndpointUrl, Environment, EventRef, EventType,
     Headers, KeyId, Name, PageRequest, RetryPolicy, Settings, Space, TenantId, Timestamp, Wire,
@@ -21,6 +21,7 @@ pub(crate) struct World {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) sender: Arc<ScriptedSender>,
+    pub(crate) runner: Arc<ScriptedRunner>,
     pub(crate) deliver: Deliver,
     pub(crate) caller: Caller,
     pub(crate) dir: tempfile::TempDir,
@@ -39,6 +40,7 @@ impl World {
         let store: Arc<dyn Store> =
             Arc::new(SqliteStore::open(StoreOptions::new(dir.path(), Role::Server)).unwrap());
         let sender = Arc::new(ScriptedSender::default());
+        let runner = Arc::new(ScriptedRunner::default());
         let tenant = posthouse_store::Tenant {
             id: TenantId::from_u128(1),
             name: Name::parse("acme").unwrap(),
@@ -48,6 +50,7 @@ impl World {
         let engine = Engine::start(Parts {
             store: Arc::clone(&store),
             sender: sender.clone(),
+            runner: runner.clone(),
             clock: clock.clone(),
             ids: Arc::new(IdSource::new(clock.clone())),
             vault: Vault::new(&[1; 32]),
@@ -65,7 +68,7 @@ impl World {
             digest: None,
             until: None,
         };
-        Self { deliver: Deliver::new(Arc::clone(&engine)), engine, store, clock, sender, caller, dir }
+        Self { deliver: Deliver::new(Arc::clone(&engine)), engine, store, clock, sender, runner, caller, dir }
     }
 
     /// Stops everything and starts it again on the same store.

@@ -6,6 +6,7 @@ mod keys;
 mod migrate;
 mod publish;
 mod serve;
+mod trigger;
 
 use std::path::PathBuf;
 
@@ -52,6 +53,8 @@ enum Command {
     Keys(keys::Keys),
     /// Publish an event, or a file of events, to a running server
     Publish(publish::Publish),
+    /// Send a sample to a source, signed as its provider signs
+    Trigger(trigger::Trigger),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -106,18 +109,19 @@ pub(crate) fn run(cli: Cli) -> Result<(), Error> {
         }
         Command::Config(ConfigCommand::Check) => config_check::run(&load(&global, None)?, global.output),
         Command::Publish(publish) => block_on(publish.run(global.output)),
+        Command::Trigger(trigger) => block_on(trigger.run(global.output)),
         Command::Migrate(migrate) => migrate.run(&load(&global, None)?.config, global.output),
         Command::Keys(keys) => block_on(keys.run(&load(&global, None)?.config, global.output)),
         Command::Serve(listen) => {
             let loaded = load(&global, Some(&listen))?;
-            start_logging(&loaded, loaded.config.log.clone());
+            start_logging(&loaded, &loaded.config.log);
             block_on(serve::run(&loaded.config))
         }
         Command::Dev(listen) => {
             let mut loaded = load(&global, Some(&listen))?;
             loaded.config.allow_private_targets = true;
             let filter = global.log.unwrap_or_else(|| "warn".to_owned());
-            start_logging(&loaded, filter);
+            start_logging(&loaded, &filter);
             block_on(dev::run(loaded.config, listen.listen.is_some()))
         }
     }
@@ -143,8 +147,9 @@ fn load(global: &Global, listen: Option<&Listen>) -> Result<Loaded, Error> {
 }
 
 /// Logs go to standard error: standard output is for results.
-fn start_logging(loaded: &Loaded, filter: String) {
-    let filter = tracing_subscriber::EnvFilter::new(filter);
+fn start_logging(loaded: &Loaded, filter: &str) {
+    // Finer than this, the client of language models logs whole conversations.
+    let filter = tracing_subscriber::EnvFilter::new(format!("{filter},rig=info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use http::Uri;
-use posthouse_egress::{AddressPolicy, EgressConfig};
 use posthouse_engine::LoginOptions;
 use posthouse_types::{Capabilities, Capability};
 
@@ -33,14 +32,6 @@ impl Config {
             roles: roles(&self.login_roles).map_err(|reason| wrong("login_roles", reason))?,
             environment: self.login_environment,
         }))
-    }
-
-    /// How the keys of logins are fetched: like deliveries, but the address is the operator's own and may be a
-    /// private one.
-    pub(crate) fn login_egress(&self) -> Result<EgressConfig, ConfigurationError> {
-        let egress = self.egress()?;
-        let policy = AddressPolicy { allow_private: true, ..egress.policy };
-        Ok(EgressConfig { policy, ..egress })
     }
 }
 
@@ -190,7 +181,7 @@ mod tests {
 
     #[test]
     fn the_keys_of_logins_may_be_at_a_private_address_that_is_not_denied() {
-        let egress = config(&[("DENY_TARGETS", "10.9.0.0/16")]).login_egress().unwrap();
+        let egress = config(&[("DENY_TARGETS", "10.9.0.0/16")]).operator_egress().unwrap();
         assert!(egress.policy.allow_private);
         assert_eq!(egress.policy.deny.len(), 1);
     }

@@ -5,5 +5,11 @@
 mod commands;
 mod crash;
 mod delivery;
+mod dev;
+mod loop_end_to_end;
+mod loop_killed;
+mod loop_world;
+mod peer;
 mod server;
 mod ssrf;
+mod trigger;

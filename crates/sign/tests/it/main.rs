@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod keys;
+mod mac;
 mod peers;
 mod properties;
 mod secrets;
+mod stripe;
 mod support;
 mod timestamped;
+mod token;
 mod vectors;
 mod verify;
 mod whatsapp;

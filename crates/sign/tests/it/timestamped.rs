@@ -1,7 +1,8 @@
-//! The header `t=…,v1=…`, by both schemes that send it: what is accepted, what is refused and with which reason.
+//! The header `t=…,v1=…`, by each scheme that sends it: what is accepted, what is refused and with which reason.
 
 use posthouse_sign::molroo::{self, MOLROO_TOLERANCE_S, MolrooKey, VerifyError};
 use posthouse_sign::sonzai::{self, SONZAI_TOLERANCE_S, SonzaiKey};
+use posthouse_sign::stripe::{self, STRIPE_TOLERANCE_S, StripeKey};
 use proptest::collection::vec;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 use proptest::sample::{Index, select};
@@ -14,7 +15,7 @@ const OTHER: &str = "whsec_other-secret";
 /// Secrets, header, body, the time now, tolerance.
 type Verify = fn(&[&str], &str, &[u8], i64, u32) -> Result<(), VerifyError>;
 
-/// What the two schemes have in common, so that every test runs with both.
+/// What the schemes have in common, so that every test runs with each.
 #[derive(Debug)]
 struct Scheme {
     name: &'static str,
@@ -23,7 +24,7 @@ struct Scheme {
     tolerance_s: u32,
 }
 
-const SCHEMES: [Scheme; 2] = [
+const SCHEMES: [Scheme; 3] = [
     Scheme {
         name: "molroo",
         sign: |secrets, timestamp_s, body| {
@@ -48,6 +49,18 @@ const SCHEMES: [Scheme; 2] = [
         },
         tolerance_s: SONZAI_TOLERANCE_S,
     },
+    Scheme {
+        name: "stripe",
+        sign: |secrets, timestamp_s, body| {
+            let keys = stripe_keys(secrets);
+            stripe::signature_header(&keys.iter().collect::<Vec<_>>(), timestamp_s, body)
+        },
+        verify: |secrets, header, body, now_s, tolerance_s| {
+            let keys = stripe_keys(secrets);
+            stripe::verify(&keys.iter().collect::<Vec<_>>(), header, body, now_s, tolerance_s)
+        },
+        tolerance_s: STRIPE_TOLERANCE_S,
+    },
 ];
 
 fn molroo_keys(secrets: &[&str]) -> Vec<MolrooKey> {
@@ -56,6 +69,10 @@ fn molroo_keys(secrets: &[&str]) -> Vec<MolrooKey> {
 
 fn sonzai_keys(secrets: &[&str]) -> Vec<SonzaiKey> {
     secrets.iter().map(|secret| SonzaiKey::parse(secret).unwrap()).collect()
+}
+
+fn stripe_keys(secrets: &[&str]) -> Vec<StripeKey> {
+    secrets.iter().map(|secret| StripeKey::parse(secret).unwrap()).collect()
 }
 
 impl Scheme {
@@ -187,13 +204,10 @@ fn rotation_overlaps_on_either_side() {
 }
 
 fn any_scheme() -> impl Strategy<Value = Scheme> {
-    select(&[0, 1][..]).prop_map(|index: usize| {
-        let [molroo, sonzai] = SCHEMES;
-        if index == 0 { molroo } else { sonzai }
-    })
+    (0..SCHEMES.len()).prop_map(|index| SCHEMES.into_iter().nth(index).unwrap())
 }
 
-/// What both schemes take for a secret; long enough at times to be hashed by HMAC first.
+/// What every scheme takes for a secret; long enough at times to be hashed by HMAC first.
 const ANY_SECRET: &str = "(whsec_)?[^\\p{Cc}]{8,120}";
 
 proptest! {

@@ -3,6 +3,7 @@
 use posthouse_sign::molroo::{self, MolrooKey};
 use posthouse_sign::sonzai::{self, SonzaiKey};
 use posthouse_sign::standard::{StandardKey, StandardRequest, StandardVerifier, VerifyError, verify};
+use posthouse_sign::stripe::{self, StripeKey};
 use posthouse_sign::whatsapp::{self, WhatsappKey};
 use serde_json::Value;
 
@@ -67,6 +68,22 @@ fn sonzai_vectors_hold() {
         assert_eq!(sonzai::verify(&[&key], header, body, timestamp_s, 0), Ok(()), "{name}");
         let other_body = sonzai::verify(&[&key], header, b"other", timestamp_s, 0);
         assert_eq!(other_body, Err(sonzai::VerifyError::NoMatch), "{name}");
+    }
+}
+
+#[test]
+fn stripe_vectors_hold() {
+    let vectors: Vec<Value> = serde_json::from_str(include_str!("../vectors/stripe.json")).unwrap();
+    assert_eq!(vectors.len(), 3);
+    for vector in &vectors {
+        let name = text(vector, "name");
+        let key = StripeKey::parse(text(vector, "secret")).unwrap();
+        let timestamp_s = vector["timestamp_s"].as_i64().unwrap();
+        let (body, header) = (text(vector, "body").as_bytes(), text(vector, "header"));
+        assert_eq!(stripe::signature_header(&[&key], timestamp_s, body), header, "{name}");
+        assert_eq!(stripe::verify(&[&key], header, body, timestamp_s, 0), Ok(()), "{name}");
+        let other_body = stripe::verify(&[&key], header, b"other", timestamp_s, 0);
+        assert_eq!(other_body, Err(stripe::VerifyError::NoMatch), "{name}");
     }
 }
 

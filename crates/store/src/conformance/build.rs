@@ -123,7 +123,18 @@ pub fn remember(key: &str, fingerprint: u8, expires_at: Timestamp) -> Remember {
 pub fn message(space: Space, session: &str, created_at: Timestamp) -> Message {
     let id = MessageId::from_u128(ulid(created_at));
     let (session, content) = (text(session), format!("It is {created_at} – {id}"));
-    Message { id, space, session, role: Role::User, content, poll: None, created_at }
+    Message {
+        id,
+        space,
+        session,
+        role: Role::User,
+        content,
+        poll: None,
+        delivery: None,
+        tool_calls: Vec::new(),
+        tokens: None,
+        created_at,
+    }
 }
 
 /// What `voter` selects at that moment, in place of `previous`.
@@ -142,6 +153,8 @@ pub fn session(space: Space, id: &str) -> SessionRecord {
         project: None,
         label: String::new(),
         metadata: serde_json::Map::new(),
+        agent: None,
+        source: None,
         created_at: T0,
         updated_at: T0,
     }

@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use posthouse_types::{
-    Capabilities, Capability, EventType, KeyId, PageRequest, ProjectId, SessionId, Space, Timestamp,
+    AgentId, Capabilities, Capability, EventType, KeyId, PageRequest, ProjectId, SessionId, SourceId, Space,
+    Timestamp,
 };
 use serde_json::json;
 
@@ -136,6 +137,8 @@ pub async fn sessions(store: Arc<dyn Store>) {
         project: Some(world.project().await),
         label: "Zoë 🐎".to_owned(),
         metadata: [("a".to_owned(), json!([1, {"b": null}]))].into_iter().collect(),
+        agent: Some(AgentId::from_u128(1)),
+        source: Some(SourceId::from_u128(2)),
         updated_at: at(1),
         ..session(world.space, id.as_str())
     };
@@ -154,11 +157,12 @@ pub async fn sessions(store: Arc<dyn Store>) {
 
     record.label = String::new();
     record.metadata = [("b".to_owned(), json!(2))].into_iter().collect();
+    record.agent = Some(AgentId::from_u128(3));
     record.updated_at = at(60);
-    let update = SessionRecord { project: None, created_at: at(59), ..record.clone() };
+    let update = SessionRecord { project: None, source: None, created_at: at(59), ..record.clone() };
     assert!(ok(store.update_session(update).await), "it exists");
     let read = ok(store.session(world.space, &id).await);
-    assert_eq!(read.as_ref(), Some(&record), "label, metadata and time are replaced, nothing else");
+    assert_eq!(read.as_ref(), Some(&record), "label, metadata, agent and time are replaced, nothing else");
 
     assert!(ok(store.delete_session(world.space, &id).await), "it existed");
     assert!(!ok(store.delete_session(world.space, &id).await), "it exists no more");
@@ -300,7 +304,8 @@ pub async fn counts(store: Arc<dyn Store>) {
         assert!(ok(store.delete_endpoint(world.space, deleted).await), "it existed");
     }
     for (world, count) in [(&world, 3), (&world.test_space(), 2), (&stranger, 1)] {
-        let expected = Counts { endpoints: count, projects: count, event_types: count, keys: count };
+        let (endpoints, projects, event_types, keys) = (count, count, count, count);
+        let expected = Counts { endpoints, projects, event_types, keys, ..Counts::default() };
         assert_eq!(ok(store.counts(world.space).await), expected);
     }
 }

@@ -3,7 +3,11 @@
 use std::sync::Arc;
 
 use posthouse_types::limits::MESSAGE_BYTES_MAX;
-use posthouse_types::{EventId, EventRef, Message, MessageId, PageRequest, Poll, Role, SessionId, Vote};
+use posthouse_types::{
+    ActionId, EventId, EventRef, InboundId, Message, MessageId, PageRequest, Poll, Role, SessionId, Tokens,
+    ToolCall, Vote,
+};
+use serde_json::json;
 
 use super::build::{DAY_S, World, at, first, idempotency, message, ok, session, text, ulid, vote, walk};
 use crate::{Acceptance, Change, PAGE_BYTES_MAX, SessionRecord, Store};
@@ -55,6 +59,19 @@ pub async fn messages_read_back(store: Arc<dyn Store>) {
         Message { content: "'; -- \"%s\" $1\n\tZoë 🐎".to_owned(), ..plain(3) },
         Message { content: "é".repeat(MESSAGE_BYTES_MAX / 2), ..plain(4) },
         Message { poll: Some(poll("Which?")), content: "Which?".to_owned(), ..plain(5) },
+        Message { delivery: Some(InboundId::from_u128(ulid(at(6)))), ..plain(6) },
+        Message {
+            tool_calls: vec![
+                ToolCall { name: "a".to_owned(), arguments: json!({"x": ["é", 1.5, null]}), action: None },
+                ToolCall {
+                    action: Some(ActionId::from_u128(ulid(at(7)))),
+                    arguments: json!(null),
+                    name: "a".to_owned(),
+                },
+            ],
+            tokens: Some(Tokens { input: 1 << 40, output: 0 }),
+            ..plain(7)
+        },
     ];
     world.change(made.iter().cloned().map(Change::Message).collect()).await;
     for made in &made {

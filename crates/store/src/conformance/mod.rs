@@ -14,17 +14,24 @@
 //! A new case is a function here and a line in the table below.
 
 pub mod accept;
+pub mod actions;
 pub mod attempts;
 pub mod build;
 pub mod config;
 pub mod endpoints;
+pub mod inbound;
 pub mod journal;
 pub mod maintenance;
 pub mod messages;
 pub mod order;
+pub mod parcels;
+pub mod prune_inbound;
 pub mod queue;
 pub mod remembered;
 pub mod settle;
+pub mod sources;
+pub mod turns;
+pub mod turns_model;
 
 /// Makes one test of each case. `$make_store` names an `async fn() -> (Arc<dyn Store>, impl Sized)` that
 /// makes an empty store and whatever must outlive it. The calling crate needs `tokio`.
@@ -168,6 +175,66 @@ macro_rules! conformance_suite {
             maintenance::prune_says_that_more_answers_or_tokens_expired
             maintenance::housekeeping_of_nothing
             maintenance::closed_store_is_unavailable
+
+            sources::source_settings_read_back
+            sources::sources_are_listed
+            sources::source_update_replaces
+            sources::sources_count_what_they_take_on
+            sources::spaces_do_not_see_each_others_sources
+            sources::a_deleted_source_is_gone
+            sources::agents
+            sources::spaces_do_not_see_each_others_agents
+            sources::sources_and_agents_are_counted
+
+            inbound::an_arrival_is_readable_and_claimable
+            inbound::inbound_fields_read_back
+            inbound::content_reads_back
+            inbound::own_sessions_are_numbered
+            inbound::a_duplicate_writes_nothing
+            inbound::of_concurrent_duplicates_one_is_stored
+            inbound::a_failed_delivery_gives_up_its_key
+            inbound::a_key_is_held_until_its_time
+            inbound::keys_are_per_source
+            inbound::arrivals_need_their_source
+            inbound::numbers_are_never_given_twice
+            inbound::an_arrival_wakes
+            inbound::inbound_is_listed_newest_first
+            inbound::pages_of_inbound_are_bounded_by_rows
+            inbound::spaces_do_not_see_each_others_inbound
+
+            turns::a_claim_takes_turns_that_are_due
+            turns::a_claimed_turn_belongs_to_its_claimer
+            turns::concurrent_claimers_share_the_turns
+            turns::a_session_has_one_turn_at_a_time
+            turns::a_retry_keeps_the_session_waiting
+            turns::a_delivery_follows_its_turn
+            turns::what_is_not_claimed_does_not_begin
+            turns::a_turn_and_what_it_says_are_one_commit
+            turns::the_end_of_what_is_gone_is_passed_over
+            turns::turns_of_messages_wait_with_the_others
+            turns::only_what_is_over_is_run_again
+            turns::turns_go_with_their_source
+            turns::turns_go_with_their_session
+            turns::turns_are_counted
+
+            turns_model::turns_keep_to_their_model
+
+            actions::actions_read_back
+            actions::an_action_needs_its_delivery
+            actions::an_action_is_decided_once
+            actions::actions_have_turns
+            actions::turns_need_their_delivery
+
+            prune_inbound::prune_removes_what_is_old_of_inbound
+            prune_inbound::keys_go_with_their_deliveries
+            prune_inbound::prune_spares_what_has_a_turn
+            prune_inbound::prune_keeps_a_tenant_to_its_room_for_bodies
+            prune_inbound::prune_of_inbound_goes_on_where_it_ended
+            prune_inbound::prune_removes_what_sources_have_left
+            prune_inbound::configurations_stay_as_long_as_they_are_needed
+            prune_inbound::prune_removes_old_messages_and_sessions
+            prune_inbound::prune_spares_messages_with_a_turn
+            prune_inbound::prune_of_nothing
         }
     };
 }

@@ -97,7 +97,7 @@ pub(crate) fn attempt_out(detail: AttemptDetail) -> wire::Attempt {
 }
 
 /// Headers by name; the values of one that was sent several times are joined as HTTP joins them.
-fn headers_out(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
+pub(super) fn headers_out(headers: Vec<(String, String)>) -> BTreeMap<String, String> {
     let mut joined = BTreeMap::<String, String>::new();
     for (name, value) in headers {
         joined

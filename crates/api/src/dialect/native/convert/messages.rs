@@ -1,7 +1,7 @@
 //! Messages of a session.
 
 use posthouse_engine::{Error, MessageDetail, PostMessage};
-use posthouse_types::{Message, Poll};
+use posthouse_types::{Message, Poll, ToolCall};
 
 use super::super::wire;
 use crate::http::Fields;
@@ -67,6 +67,17 @@ pub(crate) fn message_detail_out(detail: MessageDetail) -> wire::Message {
         role: message.role.as_str(),
         content: message.content,
         poll,
+        delivery_id: message.delivery.map(|id| id.to_string()),
+        tool_calls: message.tool_calls.into_iter().map(tool_call_out).collect(),
+        tokens: message.tokens.map(|tokens| wire::Tokens { input: tokens.input, output: tokens.output }),
         created_at: message.created_at.to_string(),
+    }
+}
+
+fn tool_call_out(call: ToolCall) -> wire::ToolCall {
+    wire::ToolCall {
+        name: call.name,
+        arguments: call.arguments,
+        action_id: call.action.map(|id| id.to_string()),
     }
 }

@@ -1,14 +1,17 @@
 //! Which call is where. Handlers extract, convert, call the engine once, convert.
 
+mod agents;
 mod deliveries;
 mod endpoints;
 mod event_types;
 mod events;
+mod inbound;
 mod keys;
 mod messages;
 mod probes;
 mod projects;
 mod sessions;
+mod sources;
 mod stream;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -36,6 +39,19 @@ pub(super) fn all() -> OpenApiRouter<Api> {
         .routes(routes!(sessions::list, sessions::create))
         .routes(routes!(sessions::get, sessions::update, sessions::delete))
         .routes(routes!(messages::list, messages::post))
+        .routes(routes!(sources::list, sources::create))
+        .routes(routes!(sources::get, sources::update, sources::delete))
+        .routes(routes!(sources::secret))
+        .routes(routes!(sources::rotate_secret))
+        .routes(routes!(sources::profiles))
+        .routes(routes!(inbound::list))
+        .routes(routes!(inbound::get))
+        .routes(routes!(inbound::body))
+        .routes(routes!(inbound::rerun))
+        .routes(routes!(inbound::approve))
+        .routes(routes!(inbound::deny))
+        .routes(routes!(agents::list, agents::create))
+        .routes(routes!(agents::get, agents::update, agents::delete))
         .routes(routes!(keys::list, keys::create))
         .routes(routes!(keys::delete))
         .routes(routes!(event_types::list))

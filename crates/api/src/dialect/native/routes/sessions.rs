@@ -82,7 +82,7 @@ pub(crate) async fn update(
     Id(id): Id<SessionId>,
     JsonBody(request): JsonBody<wire::UpdateSession>,
 ) -> Answer<Json<wire::Session>> {
-    let session = api.engine.update_session(&caller, &id, convert::update_session(request)).await?;
+    let session = api.engine.update_session(&caller, &id, convert::update_session(request)?).await?;
     Ok(Json(convert::session_out(session)))
 }
 

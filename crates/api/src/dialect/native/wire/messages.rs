@@ -1,6 +1,7 @@
 //! Messages of a session on the wire.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 
 /// Something to say in a session: text, or a poll.
@@ -38,9 +39,36 @@ pub(crate) struct Message {
     pub(crate) content: String,
     /// The choices and votes of a poll.
     pub(crate) poll: Option<Poll>,
+    /// The inbound delivery that it tells of; then it is no person's word.
+    pub(crate) delivery_id: Option<String>,
+    /// What an agent called while it made up its answer, in order.
+    pub(crate) tool_calls: Vec<ToolCall>,
+    /// What an agent's answer cost, as its model counted.
+    pub(crate) tokens: Option<Tokens>,
     /// When it was said.
     #[schema(format = DateTime)]
     pub(crate) created_at: String,
+}
+
+/// A tool that an agent called.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ToolCall {
+    /// The tool.
+    pub(crate) name: String,
+    /// Its arguments.
+    pub(crate) arguments: Value,
+    /// The action that was recorded of it, to be found with the delivery; calls that only read what was delivered
+    /// have none.
+    pub(crate) action_id: Option<String>,
+}
+
+/// What a language model counted.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Tokens {
+    /// Read by the model.
+    pub(crate) input: u64,
+    /// Written by the model.
+    pub(crate) output: u64,
 }
 
 /// The choices and votes of a poll.

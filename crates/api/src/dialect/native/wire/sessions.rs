@@ -22,6 +22,8 @@ pub(crate) struct CreateSession {
     /// Your own data, at most 8 KiB.
     #[schema(value_type = Option<Object>)]
     pub(crate) metadata: Option<Map<String, Value>>,
+    /// The agent that answers what people say there; no one when absent.
+    pub(crate) agent_id: Option<String>,
 }
 
 /// What to change of a session. Absent: stays. Null: becomes empty.
@@ -37,6 +39,10 @@ pub(crate) struct UpdateSession {
     #[serde(default, deserialize_with = "nullable")]
     #[schema(value_type = Option<Object>)]
     pub(crate) metadata: Option<Option<Map<String, Value>>>,
+    /// The agent that answers what people say there.
+    #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<String>)]
+    pub(crate) agent_id: Option<Option<String>>,
 }
 
 /// A conversation.
@@ -51,6 +57,10 @@ pub(crate) struct Session {
     /// The owner's own data.
     #[schema(value_type = Object)]
     pub(crate) metadata: Map<String, Value>,
+    /// The agent that answers what people say there.
+    pub(crate) agent_id: Option<String>,
+    /// The source whose deliveries made it. Without an agent of its own, it is the source's that answers.
+    pub(crate) source_id: Option<String>,
     /// When it was registered, or first named by an event.
     #[schema(format = DateTime)]
     pub(crate) created_at: String,

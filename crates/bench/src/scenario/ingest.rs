@@ -1,0 +1,258 @@
+//! `ingest`: how many webhooks a second a source takes on, each verified, stored and synced before its 202, while
+//! agents already work on them; against a handler that only reads, under the same load, before and after.
+//!
+//! `held` is the same with an agent that never answers: so ingest alone, with no turn ended beside it.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use serde_json::json;
+
+use super::setup::{Place, STALL};
+use crate::error::{Context, Error, Result};
+use crate::hook::{self, Hook, Posted};
+use crate::load::{Connection, Target};
+use crate::report::{Figure, Mark, say};
+use crate::server::{Home, RATE_PER_MINUTE_MAX, Server};
+use crate::signature::Signer;
+use crate::sink::Sink;
+use crate::source::{self, Source};
+use crate::{plain, process, stats};
+
+const REPETITIONS: usize = 3;
+pub(super) const CONNECTIONS: usize = 64;
+const WARM_UP: usize = 2_000;
+const SECRET: &str = "bench-secret-of-a-source";
+const POLL: Duration = Duration::from_millis(20);
+
+/// One kind of load.
+#[derive(Clone, Copy)]
+struct Case {
+    name: &'static str,
+    bytes: usize,
+    /// The agent never answers.
+    held: bool,
+    mark: Option<Mark>,
+}
+
+const CASES: [Case; 3] = [
+    Case { name: "1 KiB", bytes: 1_024, held: false, mark: Some(Mark::AtLeast(0.3)) },
+    Case { name: "8 KiB", bytes: 8 * 1_024, held: false, mark: Some(Mark::AtLeast(0.3)) },
+    Case { name: "1 KiB held", bytes: 1_024, held: true, mark: None },
+];
+
+/// What came of one repetition.
+struct Outcome {
+    accepted: Answered,
+    plain: Answered,
+    cpu_per_thousand: f64,
+    /// None where the agent is held.
+    work: Option<Work>,
+    rss_mb: f64,
+    peak_mb: f64,
+}
+
+/// How requests were answered.
+struct Answered {
+    per_second: f64,
+    p50_ms: f64,
+    p99_ms: f64,
+}
+
+/// What agents did.
+struct Work {
+    done_meanwhile: f64,
+    backlog: f64,
+    drained_s: f64,
+    cpu_per_thousand: f64,
+}
+
+/// 20,000 requests of each kind.
+pub(super) async fn run(place: &Place<'_>) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    for case in CASES {
+        let mut outcomes = Vec::new();
+        for repetition in 1..=place.sized(REPETITIONS, 1) {
+            let name = format!("{}-{repetition}", case.name.replace(' ', "-"));
+            let outcome = once(place, &name, case).await.context(case.name)?;
+            let (accepted, plain) = (outcome.accepted.per_second, outcome.plain.per_second);
+            say(&format!("  {}: {accepted:.0} accepted/s, {plain:.0} by the plain handler", case.name));
+            outcomes.push(outcome);
+        }
+        figures.extend(figures_of(case, &outcomes));
+    }
+    Ok(figures)
+}
+
+fn figures_of(case: Case, outcomes: &[Outcome]) -> Vec<Figure> {
+    let figure = |name: &str, unit: &'static str, of: &dyn Fn(&Outcome) -> f64| {
+        Figure::new(&format!("{}: {name}", case.name), unit, outcomes.iter().map(of).collect())
+    };
+    let ratio = figure("ratio to plain handler", "", &|one| one.accepted.per_second / one.plain.per_second);
+    let mut figures = vec![
+        figure("accepted", "1/s", &|one| one.accepted.per_second),
+        figure("plain handler", "1/s", &|one| one.plain.per_second),
+        case.mark.into_iter().fold(ratio, Figure::mark),
+        figure("answer p50", "ms", &|one| one.accepted.p50_ms),
+        figure("answer p99", "ms", &|one| one.accepted.p99_ms),
+        figure("plain p50", "ms", &|one| one.plain.p50_ms),
+        figure("plain p99", "ms", &|one| one.plain.p99_ms),
+        figure("CPU per 1,000 accepted", "s", &|one| one.cpu_per_thousand),
+    ];
+    let work = |name: &str, unit, of: fn(&Work) -> f64| {
+        figure(name, unit, &|one| one.work.as_ref().map(of).unwrap_or_default())
+    };
+    if !case.held {
+        figures.extend([
+            work("runs ended meanwhile", "", |work| work.done_meanwhile),
+            work("backlog then", "", |work| work.backlog),
+            work("backlog drained in", "s", |work| work.drained_s),
+            work("runs, draining", "1/s", |work| work.backlog / work.drained_s),
+            work("CPU per 1,000 runs, draining", "s", |work| work.cpu_per_thousand),
+        ]);
+    }
+    figures.push(figure("memory at the end", "MB", &|one| one.rss_mb));
+    figures.push(figure("memory, the most", "MB", &|one| one.peak_mb));
+    figures
+}
+
+async fn once(place: &Place<'_>, name: &str, case: Case) -> Result<Outcome> {
+    let sink = Sink::start(0).await?;
+    sink.faults().hang(0);
+    let mut gateway = Gateway::start(place, name, case.held.then(|| sink.url(0)).as_deref()).await?;
+    let plain = plain::start(place.folder).await?;
+    let reader = Target::new(plain.address, "")?;
+
+    let measured = place.sized(20_000, 5_000);
+    let warm_up = hooks(0..WARM_UP, case.bytes)?;
+    let load = hooks(WARM_UP..WARM_UP + measured, case.bytes)?;
+    for target in [&reader, gateway.server.target()] {
+        post(target, &gateway.path, &warm_up).await.context("warm-up")?;
+    }
+    if !case.held {
+        gateway.drain().await.context("warm-up")?;
+    }
+    let before = post(&reader, &gateway.path, &load).await.context("plain handler")?;
+    let cpu = process::cpu_seconds(gateway.server.pid())?;
+    let accepted = post(gateway.server.target(), &gateway.path, &load).await?;
+    let cpu_accepted = process::cpu_seconds(gateway.server.pid())?;
+    let work = if case.held { None } else { Some(gateway.work_off(measured).await?) };
+    let memory = process::memory(gateway.server.pid())?;
+    let after = post(&reader, &gateway.path, &load).await.context("plain handler")?;
+    gateway.check(WARM_UP + measured, case.held).await?;
+    // Held agents would hold the end up as well.
+    gateway.server.process().kill()?;
+    Ok(Outcome {
+        accepted: Answered::of(&accepted),
+        plain: Answered::of(&before).mean(&Answered::of(&after)),
+        cpu_per_thousand: (cpu_accepted - cpu) / stats::float(measured) * 1_000.0,
+        work,
+        rss_mb: memory.rss_mb,
+        peak_mb: memory.peak_mb,
+    })
+}
+
+/// Signed requests with these numbers.
+pub(super) fn hooks(numbers: std::ops::Range<usize>, bytes: usize) -> Result<Arc<[Hook]>> {
+    Ok(Hook::several(&Signer::new(SECRET.as_bytes())?, numbers, bytes)?.into())
+}
+
+async fn post(target: &Target, path: &str, hooks: &Arc<[Hook]>) -> Result<Posted> {
+    hook::post_all(target, path, CONNECTIONS, hooks, StatusCode::ACCEPTED).await
+}
+
+/// A gateway with one source for GitHub.
+pub(super) struct Gateway {
+    pub(super) home: Home,
+    pub(super) server: Server,
+    pub(super) source: Source,
+    pub(super) path: String,
+}
+
+impl Gateway {
+    /// With the built-in agent, or one at this URL.
+    pub(super) async fn start(place: &Place<'_>, name: &str, agent_url: Option<&str>) -> Result<Self> {
+        let mut home = place.home(name)?.open_to_sources();
+        let server = home.start_with_key().await?;
+        let mut connection = Connection::open(server.target()).await?;
+        let agent = match agent_url {
+            None => None,
+            Some(url) => {
+                let agent = json!({ "name": "held", "runner": "http", "url": url });
+                Some(source::create_agent(&mut connection, &agent).await?)
+            }
+        };
+        let settings = json!({
+            "name": "bench",
+            "profile": "github",
+            "auth": { "secret": SECRET },
+            "session": { "mode": "per_delivery" },
+            "rate_limit_per_minute": RATE_PER_MINUTE_MAX,
+            "agent_id": agent,
+        });
+        let source = source::create(&mut connection, &settings).await?;
+        let path = source.path();
+        Ok(Self { home, server, source, path })
+    }
+
+    /// Waits until no agent has anything to do; fails when nothing ends for long.
+    pub(super) async fn drain(&self) -> Result<()> {
+        let (mut waiting, mut since) = (usize::MAX, Instant::now());
+        loop {
+            let now = self.server.turns_waiting().await?;
+            if now == 0 {
+                return Ok(());
+            }
+            if now < waiting {
+                (waiting, since) = (now, Instant::now());
+            } else if since.elapsed() > STALL {
+                return Err(Error::new(format!("{now} turns wait and none ends")));
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    async fn work_off(&self, accepted: usize) -> Result<Work> {
+        let (began, cpu) = (Instant::now(), process::cpu_seconds(self.server.pid())?);
+        let backlog = self.server.turns_waiting().await?;
+        self.drain().await?;
+        let drained_s = began.elapsed().as_secs_f64();
+        let cpu = process::cpu_seconds(self.server.pid())? - cpu;
+        Ok(Work {
+            done_meanwhile: stats::float(accepted.saturating_sub(backlog)),
+            backlog: stats::float(backlog),
+            drained_s,
+            cpu_per_thousand: cpu / stats::float(backlog.max(1)) * 1_000.0,
+        })
+    }
+
+    /// That everything is listed, and worked on unless the agent is held.
+    async fn check(&self, taken_on: usize, held: bool) -> Result<()> {
+        let mut connection = Connection::open(self.server.target()).await?;
+        let filter = if held { "" } else { "status=completed" };
+        let listed = source::deliveries(&mut connection, &self.source, filter).await?.len();
+        if listed == taken_on {
+            return Ok(());
+        }
+        Err(Error::new(format!("{taken_on} requests were answered 202, {listed} are listed ({filter})")))
+    }
+}
+
+impl Answered {
+    fn of(posted: &Posted) -> Self {
+        Self {
+            per_second: posted.per_second(),
+            p50_ms: posted.answers.percentile_ms(500),
+            p99_ms: posted.answers.percentile_ms(990),
+        }
+    }
+
+    fn mean(&self, other: &Self) -> Self {
+        Self {
+            per_second: f64::midpoint(self.per_second, other.per_second),
+            p50_ms: f64::midpoint(self.p50_ms, other.p50_ms),
+            p99_ms: f64::midpoint(self.p99_ms, other.p99_ms),
+        }
+    }
+}

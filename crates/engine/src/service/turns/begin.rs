@@ -1,0 +1,126 @@
+//! The beginning of a turn, in one commit: the session, the message, the events that tell of them.
+
+use posthouse_store::{Accept, Acceptance, Change, NewEvent, SessionRecord, StoreError};
+use posthouse_types::{Action, ActionStatus, Message, MessageId, Role, Turn, Work};
+use serde_json::{Map, json};
+
+use super::context::{Context, Delivered};
+use crate::Engine;
+use crate::inbound::{Told, label_of};
+use crate::session_events::{Happening, message_payload};
+
+/// Whether a turn has begun.
+pub(super) enum Begun {
+    /// It has.
+    Yes {
+        /// What runs before this one did, or asked for.
+        earlier: Vec<Action>,
+    },
+    /// What it is about is gone.
+    No,
+}
+
+/// Writes the beginning of a turn.
+pub(super) async fn begin(
+    engine: &Engine,
+    context: &Context,
+    told: Option<&Told>,
+) -> Result<Begun, StoreError> {
+    let turn = &context.turn;
+    let now = engine.clock.now();
+    let mut events: Vec<NewEvent> = Vec::new();
+    let mut changes = Vec::new();
+    // The first start puts the message into the session, in the commit that counts the start: so once.
+    if let (Some(delivered), Some(told)) = (&context.delivery, told)
+        && turn.starts == 0
+    {
+        let known = engine.store.session(turn.space, &turn.session).await?;
+        let is_new = known.is_none();
+        let session = match known {
+            Some(session) => session,
+            None => new_session(engine, turn, delivered).await?,
+        };
+        let happening = Happening::in_session(&session, now);
+        if is_new {
+            let payload = json!({
+                "session_id": session.id.as_str(),
+                "label": session.label,
+                "source_id": delivered.delivery.source.to_string(),
+                "delivery_id": delivered.delivery.id.to_string(),
+            });
+            events.push(engine.happened(&happening, "session.started", &payload));
+            changes.push(Change::Session(session.clone()));
+        }
+        let message = Message {
+            id: MessageId::from_u128(engine.ids.next_at(now)),
+            space: turn.space,
+            session: session.id.clone(),
+            role: Role::User,
+            content: told.message.clone(),
+            poll: None,
+            delivery: Some(delivered.delivery.id),
+            tool_calls: Vec::new(),
+            tokens: None,
+            created_at: now,
+        };
+        events.push(engine.happened(&happening, "session.message", &message_payload(&message)));
+        changes.push(Change::Message(message));
+    }
+    changes.push(Change::TurnStarted(turn.id, now));
+    let earlier = earlier(engine, context).await?;
+    changes.extend(interrupted(&earlier, now));
+    let accept = Accept { space: turn.space, events, changes, idempotency: None };
+    match engine.store.accept(accept).await? {
+        Acceptance::New => Ok(Begun::Yes { earlier }),
+        other => {
+            tracing::debug!(turn.id = %turn.id, ?other, "a turn was not begun: what it is about is gone");
+            // Its session or delivery may be gone while it is not: it must not come up again for ever.
+            super::end::abandon(engine, turn).await?;
+            Ok(Begun::No)
+        }
+    }
+}
+
+async fn new_session(
+    engine: &Engine,
+    turn: &Turn,
+    delivered: &Delivered,
+) -> Result<SessionRecord, StoreError> {
+    let source = engine.store.source(turn.space, delivered.delivery.source.into()).await?;
+    let configured = &delivered.configured;
+    let now = engine.clock.now();
+    Ok(SessionRecord {
+        id: turn.session.clone(),
+        space: turn.space,
+        project: source.and_then(|record| record.source.project),
+        label: label_of(&configured.source.session, &configured.public_id, &delivered.delivery),
+        metadata: Map::new(),
+        agent: None,
+        source: Some(delivered.delivery.source),
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+/// What was done about the delivery before this run.
+async fn earlier(engine: &Engine, context: &Context) -> Result<Vec<Action>, StoreError> {
+    match (&context.delivery, context.turn.work) {
+        (Some(delivered), Work::Delivery(_)) if delivered.delivery.runs > 0 => {
+            engine.store.actions(context.turn.space, delivered.delivery.id).await
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Actions that were under way when an earlier run was cut off.
+fn interrupted(earlier: &[Action], now: posthouse_types::Timestamp) -> impl Iterator<Item = Change> {
+    let running = earlier.iter().filter(|action| action.status == ActionStatus::Running);
+    running.map(move |action| {
+        Change::Action(Box::new(Action {
+            status: ActionStatus::Error,
+            error: Some("interrupted: it is not known whether it was carried out".to_owned()),
+            updated_at: now,
+            ..action.clone()
+        }))
+    })
+}

@@ -1,0 +1,65 @@
+//! What routing needs of a request of GitHub's.
+
+use crate::incoming::{DeliveryKey, Incoming, Reading, event_type};
+use crate::lenient::{Json, key_part};
+use crate::tool::find_mark;
+
+pub(super) fn read(incoming: &Incoming<'_>) -> Reading {
+    let family = incoming.header("x-github-event").unwrap_or_default();
+    let payload = incoming.payload().unwrap_or_default();
+    let [action, repository, number, pull_request, issue, comment, review, check_run, sender] =
+        Json::new(&payload).pick([
+            "action",
+            "repository.full_name",
+            "number",
+            "pull_request",
+            "issue",
+            "comment",
+            "review",
+            "check_run",
+            "sender.login",
+        ]);
+    let action = action.line();
+
+    let about = match family {
+        family if family.starts_with("pull_request") => {
+            pull_request.at("number").integer().or_else(|| number.integer()).map(|number| ("pr", number))
+        }
+        "issues" | "issue_comment" => issue_or_pull_request(issue),
+        _ => None,
+    };
+    let entity_key = about.and_then(|(kind, number)| {
+        let repository = key_part(&repository.text()?)?;
+        Some(format!("github:{repository}:{kind}:{number}"))
+    });
+
+    // What was made, if the event tells of a making, and what it is called in the form of `Reading::object`.
+    let (made, kind) = match (family, action.as_deref().unwrap_or_default()) {
+        ("issue_comment" | "pull_request_review_comment" | "commit_comment", "created") => {
+            (comment, Some("comment"))
+        }
+        ("pull_request_review", "submitted") => (review, Some("review")),
+        ("issues", "opened") => (issue, Some("issue")),
+        ("pull_request", "opened") => (pull_request, None),
+        ("check_run", "created" | "completed") => (check_run, Some("check_run")),
+        _ => (Json::default(), None),
+    };
+    let [id, body] = made.pick(["id", "body"]);
+    Reading {
+        event_type: event_type(family, action.as_deref()),
+        delivery_key: incoming.header("x-github-delivery").and_then(DeliveryKey::given),
+        entity_key,
+        mark: body.text().and_then(|text| find_mark(&text)),
+        mark_is_proof: false,
+        sender: sender.line(),
+        object: kind.zip(id.id()).map(|(kind, id)| format!("{kind}:{id}")),
+    }
+}
+
+/// A pull request is an issue to GitHub: a comment on one arrives as `issue_comment`, and only the member
+/// `pull_request` of the issue tells. Source: GitHub, Webhook events and payloads, `issue_comment`.
+fn issue_or_pull_request(issue: Json<'_>) -> Option<(&'static str, i64)> {
+    let [number, pull_request] = issue.pick(["number", "pull_request"]);
+    let kind = if pull_request.is_object() { "pr" } else { "issue" };
+    Some((kind, number.integer()?))
+}
