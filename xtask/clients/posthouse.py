@@ -138,7 +138,7 @@ class Server:
         if self._deliver:
             command.append("--allow-private-targets")
         else:
-            environment["POSTHOUSE_DENY_TARGETS"] = "0.0.0.0/0,::/0"
+            environment.setdefault("POSTHOUSE_DENY_TARGETS", "0.0.0.0/0,::/0")
         with open(self._log, "ab") as log:
             self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, env=environment)
         output = self._process.stdout

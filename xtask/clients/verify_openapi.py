@@ -4,11 +4,17 @@ Each dialect has a server of its own. What its paths name is made beforehand and
 makes up itself, so that calls get past "not found": each must have succeeded once.
 """
 
+import hashlib
+import hmac
+import ipaddress
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from posthouse import Failed, Server, check
@@ -35,6 +41,11 @@ CHOICES = ["Friday", "Saturday"]
 COUNT = 12
 OFFERED = 0.7
 
+# What the deliveries' source is signed with, and how many actions an agent asks for.
+SECRET = "a secret of nobody's"
+ACTIONS = 24
+WORK_SECONDS_MAX = 30
+
 
 def make(server, path, body, count=COUNT):
     """Makes the same so often; their ids."""
@@ -46,6 +57,91 @@ def make_session(server):
     server.request("POST", "/api/v1/sessions", {"id": SESSION})
 
 
+class Model:
+    """Speaks OpenAI's chat completions: asks for comments, then says that it has. Only the server may call it."""
+
+    def __init__(self):
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                body = json.dumps(answer_of_model(asked)).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_arguments):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def environment(self):
+        """The server may call this machine's own address for models, and nothing else at all."""
+        everything, here = ipaddress.ip_network("0.0.0.0/0"), ipaddress.ip_network("127.0.0.1/32")
+        denied = [str(network) for network in everything.address_exclude(here)]
+        return {
+            "POSTHOUSE_DENY_TARGETS": ",".join([*denied, "::/0"]),
+            "POSTHOUSE_LLM": json.dumps({"openai": {"base_url": self.url, "api_key": "sk-nobody"}}),
+        }
+
+
+def answer_of_model(asked):
+    message = {"role": "assistant", "content": "I have asked."}
+    if asked["messages"][-1]["role"] != "tool" and asked.get("tools"):
+        comments = [{"number": 7, "body": f"comment {number}"} for number in range(ACTIONS)]
+        calls = [
+            {
+                "id": f"call_{number}",
+                "type": "function",
+                "function": {"name": "github_post_comment", "arguments": json.dumps(comment)},
+            }
+            for number, comment in enumerate(comments)
+        ]
+        message = {"role": "assistant", "content": None, "tool_calls": calls}
+    choice = {"index": 0, "message": message, "finish_reason": "stop"}
+    usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    return {"id": "c1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice], "usage": usage}
+
+
+def seed_delivery(server):
+    """A delivery that an agent has worked on, whose actions wait for approval; its id and theirs."""
+    agent = {"name": "asks", "runner": "llm", "model": "m", "approval": True, "tools": ["github_post_comment"]}
+    source = server.request(
+        "POST",
+        "/api/v1/sources",
+        {
+            "name": "hook",
+            "profile": "github",
+            "auth": {"secret": SECRET},
+            "agent_id": server.request("POST", "/api/v1/agents", agent)["id"],
+            "provider_token": "nobody",
+            "provider_url": URL,
+        },
+    )
+    payload = {"action": "opened", "number": 7, "pull_request": {"number": 7}, "repository": {"full_name": "a/b"}}
+    body = json.dumps(payload).encode()
+    signature = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
+    headers = {
+        "X-GitHub-Event": "pull_request",
+        "X-GitHub-Delivery": "1",
+        "X-Hub-Signature-256": f"sha256={signature}",
+    }
+    server.request("POST", f"/api/webhooks/ingest/{source['public_id']}", body, headers)
+    end = time.monotonic() + WORK_SECONDS_MAX
+    while time.monotonic() < end:
+        [delivery] = server.request("GET", f"/api/v1/sources/{source['id']}/deliveries")["data"]
+        if delivery["status"] in ("completed", "failed"):
+            break
+        time.sleep(0.05)
+    detail = server.request("GET", f"/api/v1/inbound-deliveries/{delivery['id']}")
+    waiting = [action["id"] for action in detail["actions"] if action["status"] == "waiting"]
+    check("native: actions wait for approval", len(waiting) == ACTIONS)
+    return delivery["id"], waiting
+
+
 def seed_native(server):
     endpoints = make(server, "/api/v1/endpoints", {"url": URL})
     events = make(server, "/api/v1/events", {"type": "order.created", "payload": {}}, 3)
@@ -54,6 +150,7 @@ def seed_native(server):
     make(server, f"/api/v1/sessions/{SESSION}/messages", {"content": "hello"}, 2)
     [project] = make(server, "/api/v1/projects", {"name": "companions"}, 1)
     keys = make(server, "/api/v1/keys", {"name": "a reader", "capabilities": ["read"]})
+    delivery_id, waiting = seed_delivery(server)
     belongs_to = {"body.project_id": [project], "body.session_id": [SESSION]}
     return {
         "^/api/v1/endpoints$": {"body.url": [URL], "body.events[*]": ["order.*"], **belongs_to},
@@ -63,6 +160,11 @@ def seed_native(server):
         "^/api/v1/deliveries/": {"path.id": [delivery["id"] for delivery in deliveries]},
         "^/api/v1/keys$": {"body.capabilities[*]": ["read", "send"], "body.project_id": [project]},
         "^/api/v1/keys/": {"path.id": keys},
+        "^/api/v1/sources$": {"body.profile": ["github", "generic"], "body.project_id": [project]},
+        "^/api/v1/sources/": {"path.id": make(server, "/api/v1/sources", {"name": "hook", "profile": "github"})},
+        "^/api/v1/agents$": {"body.runner": ["digest"], "body.project_id": [project]},
+        "^/api/v1/agents/": {"path.id": make(server, "/api/v1/agents", {"name": "digest", "runner": "digest"})},
+        "^/api/v1/inbound-deliveries/": {"path.id": [delivery_id], "path.action_id": waiting},
         "^/api/v1/sessions/{id}$": {"path.id": [SESSION, *make(server, "/api/v1/sessions", {})]},
         "^/api/v1/sessions/{id}/messages$": {"path.id": [SESSION], "body.kind": ["text"], "body.content": ["hello"]},
     }
@@ -212,7 +314,7 @@ def accepted(report):
 
 def check_dialect(name):
     # The requests are made up, endpoint URLs too: nothing is to be called at any of them.
-    with Server(deliver=False) as server:
+    with Server(deliver=False, environment=Model().environment()) as server:
         wanted = calls(name, server.request("GET", f"/openapi/{name}.json"))
         report = run(server, name)
         check(f"{name}: all {len(wanted)} calls are tried", report["operations"]["tested"] == len(wanted) > 0)

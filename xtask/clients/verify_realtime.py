@@ -195,6 +195,8 @@ def check_vote(server, receiver):
     server.request("POST", "/api/v1/sessions", {"id": SESSION})
     poll = {"kind": "poll", "question": "When?", "options": ["Friday", "Saturday"], "multiple": False}
     message = server.request("POST", f"/api/v1/sessions/{SESSION}/messages", poll)["id"]
+    told = json.loads(receiver.next().body)
+    check("the poll itself is an event", (told["event"], told["payload"]["message_id"]) == ("session.message", message))
     path = f"/whatsapp/api/v1/sessions/{SESSION}/messages/{message}/vote"
     with open_socket(server, events="poll.vote") as socket:
         previous = []

@@ -163,6 +163,12 @@ impl Doors {
         self.inner.read().doors.get(&public_id).cloned()
     }
 
+    /// How a source is configured now.
+    pub(crate) fn configured(&self, source: SourceId) -> Option<Configured> {
+        let inner = self.inner.read();
+        Configured::read(&inner.doors.get(inner.by_id.get(&source)?)?.snapshot)
+    }
+
     /// Adds a source, or puts its new state in place of the old, which leaves its traffic to it.
     pub(crate) fn put(&self, mut door: Door) {
         let mut inner = self.inner.write();

@@ -88,7 +88,8 @@ async fn without_an_agent_the_digest_answers() {
 
 #[tokio::test]
 async fn deliveries_of_a_session_are_worked_on_in_order_and_with_its_history() {
-    let world = World::new().await;
+    // One at a time, so that it is the first that fails.
+    let world = World::with(Options { agent_concurrency: 1, ..Options::default() }).await;
     let inbox = world.inbox("github", |settings| settings.session = SessionMode::PerEntity).await;
     world.runner.script(&[], Err(RunError::Temporary("the model is busy".to_owned())));
     let first = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
@@ -241,6 +242,26 @@ async fn a_person_goes_on_and_the_agent_answers() {
     assert_eq!(said[3].tool_calls[0].name, "webhook_get_full_payload");
     let events = world.events().await;
     assert_eq!(types(&events)[4..], ["session.message", "session.message", "session.completed"]);
+}
+
+#[tokio::test]
+async fn a_person_is_answered_by_the_agent_that_the_source_has_now() {
+    let world = World::new().await;
+    let inbox = world.inbox("github", |_| ()).await;
+    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+    world.work().await;
+    let agent = world.agent(|_| ()).await.agent;
+    let bind = UpdateSource {
+        settings: &|settings| settings.agent = Some(agent.id),
+        secret: None,
+        provider_token: None,
+    };
+    world.engine.update_source(&world.caller, inbox.source.into(), bind).await.unwrap();
+    world.engine.post_message(&world.caller, &delivery.session.unwrap(), post("Well?")).await.unwrap();
+    world.work().await;
+    let asked = world.runner.take_asked();
+    assert_eq!(asked[0].run.agent.runner, posthouse_types::Runner::Digest);
+    assert_eq!(asked[1].run.agent.model.as_deref(), Some("small"));
 }
 
 #[tokio::test]

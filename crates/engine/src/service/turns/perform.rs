@@ -77,13 +77,21 @@ async fn load(engine: &Engine, turn: Turn) -> Result<Result<Context, &'static st
     })
 }
 
-/// The delivery that a conversation is about: the last of the session.
+/// The delivery that a conversation is about: the last of the session. What a person says is new, so it is answered as
+/// the source is configured now.
 async fn latest(engine: &Engine, turn: &Turn) -> Result<Option<Delivered>, StoreError> {
     let filter = InboundFilter { session: Some(turn.session.clone()), ..InboundFilter::default() };
     let page =
         engine.store.inbound_list(turn.space, filter, PageRequest { limit: 1, after: None }, 0).await?;
     match page.items.first() {
-        Some(delivery) => Delivered::load(engine, turn, delivery.id).await,
+        Some(delivery) => {
+            let delivered = Delivered::load(engine, turn, delivery.id).await?;
+            let configured = engine.doors.configured(delivery.source);
+            Ok(delivered.map(|delivered| match configured {
+                Some(configured) => Delivered { configured, ..delivered },
+                None => delivered,
+            }))
+        }
         None => Ok(None),
     }
 }

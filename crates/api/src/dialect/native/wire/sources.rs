@@ -69,6 +69,7 @@ pub(crate) struct CreateSource {
 /// said.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"description": "Pull requests of the website", "enabled": true}))]
 #[expect(clippy::option_option, reason = "absent, null and a value are three things in a PATCH")]
 pub(crate) struct UpdateSource {
     /// For people.
