@@ -44,7 +44,7 @@ impl Commands {
         let output = async { Program::start(command, run)?.finish(&run.message, command).await };
         match tokio::time::timeout(Duration::from_secs(seconds.into()), output).await {
             Ok(content) => Ok(AgentReply { content: content?, tokens: None }),
-            Err(_) => Err(RunError::Temporary(format!("the command did not end within {seconds} s"))),
+            Err(_) => Err(RunError::Permanent(format!("the command did not end within {seconds} s"))),
         }
     }
 }

@@ -3,7 +3,8 @@
 //!
 //! # How it works
 //! The source is found in memory; its address list and body limit are looked at before anything is read, and the
-//! body is read no further than the limit. All else is the engine's, which answers when the request is on disk.
+//! body is read no further than the limit. What all bodies fill together is bounded as well: nothing is known of who
+//! sends them before they are whole. All else is the engine's, which answers when the request is on disk.
 //! Nothing is kept of a request that was refused but a record of it, and of those so many a minute.
 
 use std::net::IpAddr;
@@ -15,7 +16,7 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE,
+    ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use posthouse_engine::{Door, Error, ErrorKind, Receipt, Received, Refusal};
@@ -24,7 +25,7 @@ use serde::Serialize;
 use serde::de::IgnoredAny;
 
 use crate::http::{
-    Answer, Api, Place, Shell, collect, declared_length, error_headers, remote_address, wrong_method,
+    Answer, Api, Place, Shell, collect_into, declared_length, error_headers, remote_address, wrong_method,
 };
 
 const PATH: &str = "/api/webhooks/ingest/{public_id}";
@@ -70,8 +71,11 @@ async fn receive(State(api): State<Api>, request: Request) -> Answer<Response> {
     if !door.admits(remote) {
         return visit.refused(Refusal::Address, declared(&head.headers)).await;
     }
-    let body = match collect(&head.headers, body, door.body_bytes_max()).await {
-        Ok(body) => body,
+    // Given back when the body is stored, or refused.
+    let mut share = api.ingest_room.share();
+    let body = match collect_into(&mut share, &head.headers, body, door.body_bytes_max()).await {
+        Ok(Some(body)) => body,
+        Ok(None) => return Ok(visit.turned_away()),
         Err(Error { kind: ErrorKind::TooLarge { limit }, .. }) => {
             // What does not say its length is longer than was read of it.
             let bytes = declared(&head.headers).max(limit + 1);
@@ -139,6 +143,15 @@ impl Visit<'_> {
                 ([(CONTENT_TYPE, media)], answer).into_response()
             }
         }
+    }
+
+    /// The answer when there is no memory for one more body.
+    fn turned_away(&self) -> Response {
+        let (public_id, remote) = (self.public_id, self.remote.map(tracing::field::display));
+        tracing::warn!(source.public_id = %public_id, remote, "there is no room for one more body");
+        let mut response = told(StatusCode::SERVICE_UNAVAILABLE, "too many bodies are being read; try again");
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+        response
     }
 
     async fn refused(&self, refusal: Refusal, body_bytes: usize) -> Answer<Response> {

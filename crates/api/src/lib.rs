@@ -26,11 +26,13 @@ pub use crate::serve::{ServeOptions, serve};
 /// streams, which have no end of their own, end when `stop` says true or is dropped.
 pub fn router(engine: Arc<Engine>, options: ApiOptions, stop: watch::Receiver<bool>) -> Router {
     let hosts = Arc::clone(&options.hosts);
+    let ingest_room = http::Room::new(options.ingest_bytes_max);
     let api = http::Api {
         engine,
         options,
         stop,
         streams: http::Slots::default(),
+        ingest_room,
         credentials: http::Credentials::default(),
     };
     let mut router = Router::new();

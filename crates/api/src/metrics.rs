@@ -12,6 +12,9 @@ use crate::http::{Api, Metrics};
 
 const TEXT: &str = "text/plain; version=0.0.4";
 
+/// What proxies add: with one of these a request comes from another machine than its connection does.
+const FORWARDING: [&str; 3] = ["forwarded", "x-forwarded-for", "x-real-ip"];
+
 /// `GET /metrics`, when there are some.
 pub(crate) fn router(api: &Api) -> Router {
     match &api.options.metrics {
@@ -35,5 +38,6 @@ async fn show(State(api): State<Api>, headers: HeaderMap) -> Response {
 
 fn may_read(metrics: &Metrics, headers: &HeaderMap) -> bool {
     let presented = headers.get(AUTHORIZATION).and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    metrics.admits(presented)
+    let is_direct = !FORWARDING.iter().any(|name| headers.contains_key(*name));
+    metrics.admits(presented, is_direct)
 }

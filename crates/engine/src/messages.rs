@@ -101,7 +101,7 @@ impl Engine {
                 queued_at: now,
             }));
         }
-        let events = vec![self.happened(&happening, "session.message", &message_payload(&message))];
+        let events = vec![self.happened(&happening, "session.message", message_payload(&message))];
         let accept = Accept { space: caller.space, events, changes, idempotency: None };
         match self.store.accept(accept).await? {
             Acceptance::New => Ok(message),

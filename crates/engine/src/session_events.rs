@@ -23,8 +23,12 @@ impl Happening {
 }
 
 impl Engine {
-    /// An event of ours with its deliveries. What a filter can not read, it does not match.
-    pub(crate) fn happened(&self, happening: &Happening, event_type: &str, payload: &Value) -> NewEvent {
+    /// An event of ours with its deliveries. Its payload says what it is: as the body of a delivery it stands alone.
+    pub(crate) fn happened(&self, happening: &Happening, event_type: &str, about: Value) -> NewEvent {
+        let mut payload = json!({ "type": event_type, "timestamp": happening.at.to_string() });
+        if let (Some(payload), Value::Object(about)) = (payload.as_object_mut(), about) {
+            payload.extend(about);
+        }
         let event = Event {
             id: EventId::from_u128(self.ids.next_at(happening.at)),
             external_id: None,
@@ -50,7 +54,11 @@ pub(crate) fn message_payload(message: &Message) -> Value {
         "role": message.role.as_str(),
         "content": message.content,
         "delivery_id": message.delivery.map(|id| id.to_string()),
-        "tool_calls": message.tool_calls,
+        "tool_calls": message.tool_calls.iter().map(|call| json!({
+            "name": call.name,
+            "arguments": call.arguments,
+            "action_id": call.action.map(|id| id.to_string()),
+        })).collect::<Vec<_>>(),
         "tokens": message.tokens,
         "created_at": message.created_at.to_string(),
     })

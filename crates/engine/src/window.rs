@@ -1,6 +1,7 @@
 //! How many in the last minute.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
@@ -10,12 +11,16 @@ use posthouse_types::Timestamp;
 const TICK_MS: i64 = 100;
 /// A minute. Source: Moltis, which counts over a sliding window of 60 seconds.
 const WINDOW_TICKS: i64 = 600;
+/// How far behind the latest count a request may be, in ticks, without the clock having been set back: requests read
+/// the clock before they get here, and not all get here in that order.
+const LATE_TICKS: i64 = 10;
 
 /// Counts over a sliding window of 60 seconds: never more than the limit in any 60 seconds (and, for the length of
-/// a tick, of a little more). A token bucket would let twice the limit through in the first minute.
-#[derive(Debug, Default)]
+/// a tick, of a little more). A token bucket would let twice the limit through in the first minute. When the clock is
+/// set back, what was counted counts as of then. A clone is the same window.
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Window {
-    counts: Mutex<Counts>,
+    counts: Arc<Mutex<Counts>>,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +35,7 @@ impl Window {
     pub(crate) fn take(&self, limit: u32, now: Timestamp) -> Result<(), Duration> {
         let mut counts = self.counts.lock();
         let tick = now.as_millis().div_euclid(TICK_MS);
+        counts.follow_back(tick);
         counts.forget_before(tick - WINDOW_TICKS);
         if counts.total >= u64::from(limit) {
             let oldest = counts.ticks.front().map_or(tick, |&(oldest, _)| oldest);
@@ -38,7 +44,7 @@ impl Window {
             return Err(Duration::from_millis(wait));
         }
         match counts.ticks.back_mut() {
-            // A clock that steps back counts where it was.
+            // A late one counts with the latest.
             Some((last, count)) if *last >= tick => *count += 1,
             _ => counts.ticks.push_back((tick, 1)),
         }
@@ -64,6 +70,18 @@ impl Window {
 }
 
 impl Counts {
+    /// When the clock was set back: moves what was counted by as much, or it would count until the clock is where it
+    /// was and a minute longer.
+    fn follow_back(&mut self, tick: i64) {
+        let Some(&(latest, _)) = self.ticks.back() else { return };
+        let step = latest - tick;
+        if step > LATE_TICKS {
+            for (counted, _) in &mut self.ticks {
+                *counted -= step;
+            }
+        }
+    }
+
     fn forget_before(&mut self, tick: i64) {
         while let Some(&(oldest, count)) = self.ticks.front()
             && oldest < tick
@@ -124,5 +142,30 @@ mod tests {
         assert!(window.take(2, at(0)).is_ok());
         assert!(window.take(2, at(10_000)).is_err());
         assert!(window.take(2, at(70_100)).is_ok());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_by_an_hour_blocks_for_a_minute_and_no_longer() {
+        const HOUR: i64 = 3_600_000;
+        let window = Window::default();
+        assert!(window.take(2, at(HOUR - 1_000)).is_ok());
+        assert!(window.take(2, at(HOUR)).is_ok());
+        let wait = window.take(2, at(0)).unwrap_err();
+        assert!(wait <= Duration::from_secs(60), "{wait:?}");
+        assert!(window.take(2, at(59_000)).is_err(), "neither is a minute old");
+        assert!(window.take(2, at(59_200)).is_ok(), "the first was counted a second before the other");
+        assert!(window.take(2, at(59_200)).is_err());
+        assert!(window.take(2, at(61_000)).is_ok());
+    }
+
+    #[test]
+    fn late_requests_do_not_shorten_the_minute() {
+        let window = Window::default();
+        for second in 0..50 {
+            assert!(window.take(100, at(second * 1_000)).is_ok());
+            assert!(window.take(100, at(second * 1_000 - 900)).is_ok());
+        }
+        // Were each a clock set back, the first would have aged by 45 s more.
+        assert!(window.take(100, at(50_000)).is_err());
     }
 }

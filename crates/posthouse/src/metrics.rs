@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
 /// Writes all that was counted in the text format of Prometheus.
@@ -26,7 +26,11 @@ enum Kind {
 
 /// The names are those of Moltis, "Metrics".
 const DESCRIBED: [(&str, Kind, &str); 6] = [
-    ("webhooks_deliveries_total", Kind::Counter, "Deliveries to sources, by what became of them"),
+    (
+        "webhooks_deliveries_total",
+        Kind::Counter,
+        "Deliveries to sources, counted when they arrive and when they end",
+    ),
     ("webhooks_deliveries_rejected_total", Kind::Counter, "Requests to sources that were refused, by reason"),
     ("webhooks_deliveries_filtered_total", Kind::Counter, "Deliveries that were not wanted"),
     ("webhooks_response_actions_total", Kind::Counter, "What agents did at providers"),
@@ -59,19 +63,25 @@ fn recorder() -> PrometheusHandle {
         tracing::warn!("metrics are counted elsewhere in this process; /metrics stays empty");
     }
     for (name, kind, what) in DESCRIBED {
+        // Named from the start, at nothing: so that rules about them can be written before the first one happens.
         match kind {
-            Kind::Counter => describe_counter!(name, what),
-            Kind::Gauge => describe_gauge!(name, what),
+            Kind::Counter => {
+                describe_counter!(name, what);
+                counter!(name).increment(0);
+            }
+            Kind::Gauge => {
+                describe_gauge!(name, what);
+                gauge!(name).set(0.0);
+            }
         }
     }
     describe_histogram!(PROCESSING, Unit::Seconds, "How long agents worked on deliveries");
+    let _ = histogram!(PROCESSING);
     handle
 }
 
 #[cfg(test)]
 mod tests {
-    use metrics::{counter, gauge, histogram};
-
     use super::*;
 
     #[tokio::test]
@@ -83,7 +93,7 @@ mod tests {
         histogram!(PROCESSING, "webhook_id" => "src_1").record(0.2);
         let text = render();
         for line in [
-            "# HELP webhooks_deliveries_total Deliveries to sources, by what became of them",
+            "# HELP webhooks_deliveries_total Deliveries to sources, counted when they arrive and when they end",
             "# TYPE webhooks_deliveries_total counter",
             r#"webhooks_deliveries_total{webhook_id="src_1",status="queued",event_type="push"} 2"#,
             "# TYPE webhooks_worker_queue_depth gauge",

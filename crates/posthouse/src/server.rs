@@ -62,8 +62,9 @@ impl Server {
         let address = listener.local_addr().map_err(|error| Error::Listen(config.listen, error))?;
         let request_timeout = Duration::from_secs(u64::from(config.request_timeout_seconds.get()));
         let grace = Duration::from_secs(config.shutdown_grace_seconds.into());
-        // Counts of all tenants: on a loopback address they are for whoever is on the machine, else for the token.
-        let open = address.ip().is_loopback();
+        // Counts of all tenants: on a loopback address they are for whoever is on the machine, unless a proxy there
+        // lets strangers in; else for the token.
+        let open = address.ip().is_loopback() && public_url.is_none() && config.trusted_proxies.is_empty();
         let metrics = Metrics::new(metrics::install(), config.metrics_token.as_ref(), open);
         let (stop, stopped) = watch::channel(false);
         let api = posthouse_api::router(

@@ -57,8 +57,8 @@ pub struct Reading {
     pub delivery_key: Option<DeliveryKey>,
     /// What it is about: `github:owner/name:pr:7`.
     pub entity_key: Option<String>,
-    /// The mark that one of our own actions left in the text of what it made (see [`crate::tool::mark`]). Only of
-    /// events that tell of the making: when a person later changes or closes it, that is news.
+    /// The mark that one of our own actions left in the text of what it made (see [`crate::tool::mark`]), or its id in
+    /// a check run. Only of events that tell of the making: when a person later changes or closes it, that is news.
     pub mark: Option<ActionId>,
     /// The mark stood where only who holds our credential can write: it needs no further proof.
     pub mark_is_proof: bool,
@@ -70,8 +70,9 @@ pub struct Reading {
     ///
     /// | provider | thing | form | events |
     /// |---|---|---|---|
-    /// | GitHub | comment on an issue, pull request, line or commit | `comment:<id>` | `*_comment.created` |
+    /// | GitHub | comment on an issue, pull request or commit | `comment:<id>` | `*_comment.created` |
     /// | GitHub | review | `review:<id>` | `pull_request_review.submitted` |
+    /// | GitHub | comment on a line | `review:<id>` of its review | `pull_request_review_comment.created` |
     /// | GitHub | issue | `issue:<id>` | `issues.opened` |
     /// | GitHub | check run | `check_run:<id>` | `check_run.created`, `check_run.completed` |
     /// | GitLab | comment | `note:<id>` | `note`, `note.create` |

@@ -103,6 +103,10 @@ CREATE TABLE turns (
 ) STRICT, WITHOUT ROWID;
 -- The queue.
 CREATE INDEX turns_due ON turns (due_at, id) WHERE due_at < 9223372036854775807;
+-- The queue by space: a claim that can not take all that is due goes round the spaces.
+CREATE INDEX turns_space ON turns (space, due_at, id) WHERE due_at < 9223372036854775807;
+-- Whether a message's answer is waited for.
+CREATE INDEX turns_message ON turns (subject, space) WHERE kind = 1;
 -- What a start makes due again.
 CREATE INDEX turns_claimed ON turns (id) WHERE due_at IS NULL;
 CREATE INDEX turns_session ON turns (space, session, id);

@@ -1,9 +1,12 @@
 //! The turns of agents. Of a session at most one is due, claimed or waits for its time: its head. All others have
 //! [`WAITS`] for a due time, until the head has ended and the first of them takes its place.
 
+use std::collections::HashMap;
+
 use posthouse_store::{ClaimTurns, ClaimedTurns, TurnEnd, TurnEnded};
 use posthouse_types::{
-    ActionId, InboundId, InboundStatus, MessageId, SessionId, Timestamp, Turn, TurnId, Work as Subject,
+    ActionId, ActionStatus, InboundId, InboundStatus, MessageId, SessionId, Timestamp, Turn, TurnId,
+    Work as Subject,
 };
 use rusqlite::{Connection, OptionalExtension, Row};
 
@@ -23,20 +26,21 @@ const DEAD: &str = "(t.source IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sources 
 /// What the column `kind` says.
 fn kind(work: Subject) -> (u8, [u8; 16]) {
     match work {
-        Subject::Delivery(id) => (0, id.to_bytes()),
+        Subject::Delivery(id) => (OF_DELIVERY, id.to_bytes()),
         Subject::Message(id) => (1, id.to_bytes()),
-        Subject::Action(id) => (2, id.to_bytes()),
+        Subject::Action(id) => (OF_ACTION, id.to_bytes()),
     }
 }
 
 const OF_DELIVERY: u8 = 0;
+const OF_ACTION: u8 = 2;
 
 fn subject(cells: &Cells<'_>, kind_at: usize) -> Done<Subject> {
     let id = kind_at + 1;
     match cells.get::<u8>(kind_at, "kind")? {
-        0 => cells.id(id, "subject", InboundId::from_bytes).map(Subject::Delivery),
+        OF_DELIVERY => cells.id(id, "subject", InboundId::from_bytes).map(Subject::Delivery),
         1 => cells.id(id, "subject", MessageId::from_bytes).map(Subject::Message),
-        2 => cells.id(id, "subject", ActionId::from_bytes).map(Subject::Action),
+        OF_ACTION => cells.id(id, "subject", ActionId::from_bytes).map(Subject::Action),
         _ => Err(cells.corrupt("kind")),
     }
 }
@@ -114,7 +118,9 @@ pub(crate) fn waiting(reading: &Reading) -> Done<u64> {
 /// A due turn as a claim finds it.
 struct Due {
     id: Vec<u8>,
+    space: i64,
     delivery: Option<i64>,
+    /// `None`: it is to go.
     turn: Option<Turn>,
     dead: bool,
 }
@@ -122,41 +128,106 @@ struct Due {
 /// Takes turns that are due. What it meets of deleted sources it takes away, so that a long queue of those is
 /// walked once.
 pub(crate) fn claim(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<ClaimedTurns> {
-    let (due, full) = find_due(work, claim)?;
+    let (due, mut full) = find_due(work, claim)?;
     let mut claimed = ClaimedTurns::default();
-    for due in due {
-        match due.turn {
-            Some(turn) if !due.dead => {
-                work.connection
-                    .prepare_cached("UPDATE turns SET due_at = NULL WHERE id = ?1")?
-                    .execute([due.id])?;
-                if let (Subject::Delivery(_), Some(delivery)) = (turn.work, due.delivery) {
-                    work.connection
-                        .prepare_cached("UPDATE inbound SET status = ?2 WHERE number = ?1 AND status <> ?2")?
-                        .execute((delivery, InboundStatus::Queued.code()))?;
-                }
-                claimed.turns.push(turn);
-            }
-            turn => {
-                if turn.is_none()
-                    && let Some(delivery) = due.delivery
-                {
-                    fail(work, delivery, "what was to be done can not be read")?;
-                }
-                remove(work, &due.id)?;
-            }
-        }
+    let is_enough = due.iter().filter(|due| due.turn.is_some()).count() < claim.limit;
+    for due in due.into_iter().filter(|due| is_enough || due.turn.is_none()) {
+        take(work, due, &mut claimed)?;
+    }
+    if !is_enough {
+        full |= claim_fairly(work, claim, &mut claimed)?;
     }
     claimed.next_due = if full { Some(claim.now) } else { next_due(work)? };
     Ok(claimed)
 }
 
-/// The turns that a claim takes, with those among them that are to go; and whether it ended because there were too
-/// many of these.
+/// Takes a turn, or takes it away.
+fn take(work: &mut Work<'_>, due: Due, claimed: &mut ClaimedTurns) -> Done<()> {
+    let Some(turn) = due.turn else {
+        if let Some(delivery) = due.delivery.filter(|_| !due.dead) {
+            fail(work, delivery, "what was to be done can not be read")?;
+        }
+        return remove(work, &due.id);
+    };
+    work.connection.prepare_cached("UPDATE turns SET due_at = NULL WHERE id = ?1")?.execute([due.id])?;
+    if let (Subject::Delivery(_), Some(delivery)) = (turn.work, due.delivery) {
+        work.connection
+            .prepare_cached("UPDATE inbound SET status = ?2 WHERE number = ?1 AND status <> ?2")?
+            .execute((delivery, InboundStatus::Queued.code()))?;
+    }
+    claimed.turns.push(turn);
+    Ok(())
+}
+
+/// Takes turns where more may be due than can be taken: one of each space that has any, round after round, going on
+/// where the last claim ended. A space that holds half of all gets no more before the others have what they want.
+/// Whether it ended because too many were to go.
+fn claim_fairly(work: &mut Work<'_>, claim: &ClaimTurns, claimed: &mut ClaimedTurns) -> Done<bool> {
+    let mut held = held(work)?;
+    let all = held.values().sum::<usize>() + claim.limit;
+    let mut lost = 0;
+    for share in [all.div_ceil(2), usize::MAX] {
+        // The first round may begin in the middle.
+        let mut moved = true;
+        while claimed.turns.len() < claim.limit {
+            let Some(due) = find_next(work, claim)? else {
+                if !moved {
+                    break;
+                }
+                moved = false;
+                work.turns_after = i64::MIN;
+                continue;
+            };
+            work.turns_after = due.space;
+            let holds = held.entry(due.space).or_default();
+            if *holds >= share {
+                continue;
+            }
+            if due.turn.is_some() {
+                *holds += 1;
+            } else {
+                lost += 1;
+            }
+            take(work, due, claimed)?;
+            if lost >= DEAD_MAX {
+                return Ok(true);
+            }
+            moved = true;
+        }
+    }
+    Ok(false)
+}
+
+/// How many turns of each space are claimed.
+fn held(work: &Work<'_>) -> Done<HashMap<i64, usize>> {
+    let mut statement = work
+        .connection
+        .prepare_cached("SELECT space FROM turns INDEXED BY turns_claimed WHERE due_at IS NULL")?;
+    let mut held = HashMap::new();
+    for space in statement.query_map([], |row| row.get(0))? {
+        *held.entry(space?).or_default() += 1;
+    }
+    Ok(held)
+}
+
+/// The oldest due turn of the space behind the one of which a turn was claimed last.
+fn find_next(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<Option<Due>> {
+    let sql = format!(
+        "SELECT {DUE_COLUMNS}, {DEAD} FROM turns t INDEXED BY turns_space
+         WHERE t.due_at < 9223372036854775807 AND t.due_at <= ?1 AND t.space > ?2
+         ORDER BY t.space, t.due_at, t.id LIMIT 1"
+    );
+    let connection = work.connection;
+    let mut statement = connection.prepare_cached(&sql)?;
+    let mut rows = statement.query((claim.now.as_millis(), work.turns_after))?;
+    rows.next()?.map(|row| due(work, row)).transpose()
+}
+
+/// The turns that a claim takes unless there are more, with those among them that are to go; and whether it ended
+/// because there were too many of these.
 fn find_due(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<(Vec<Due>, bool)> {
     let sql = format!(
-        "SELECT t.id, t.space, t.session, t.kind, t.subject, t.starts, t.queued_at, t.delivery, {DEAD}
-         FROM turns t INDEXED BY turns_due
+        "SELECT {DUE_COLUMNS}, {DEAD} FROM turns t INDEXED BY turns_due
          WHERE t.due_at < 9223372036854775807 AND t.due_at <= ?1 ORDER BY t.due_at, t.id"
     );
     let connection = work.connection;
@@ -165,16 +236,24 @@ fn find_due(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<(Vec<Due>, bool)> {
     let (mut found, mut live, mut lost) = (Vec::new(), 0, 0);
     while live < claim.limit && lost < DEAD_MAX {
         let Some(row) = rows.next()? else { return Ok((found, false)) };
-        let dead = row.get(8)?;
-        let turn = if dead { None } else { unless_corrupt(turn(work, row))? };
-        if turn.is_some() {
+        let due = due(work, row)?;
+        if due.turn.is_some() {
             live += 1;
         } else {
             lost += 1;
         }
-        found.push(Due { id: row.get(0)?, delivery: row.get(7)?, turn, dead });
+        found.push(due);
     }
     Ok((found, lost >= DEAD_MAX))
+}
+
+const DUE_COLUMNS: &str = "t.id, t.space, t.session, t.kind, t.subject, t.starts, t.queued_at, t.delivery";
+
+/// A row of these columns, and whether its source was deleted.
+fn due(work: &mut Work<'_>, row: &Row<'_>) -> Done<Due> {
+    let dead = row.get(8)?;
+    let turn = if dead { None } else { unless_corrupt(turn(work, row))? };
+    Ok(Due { id: row.get(0)?, space: row.get(1)?, delivery: row.get(7)?, turn, dead })
 }
 
 fn turn(work: &mut Work<'_>, row: &Row<'_>) -> Done<Turn> {
@@ -328,23 +407,39 @@ pub(crate) fn is_waited_for(connection: &Connection, place: Place) -> Done<bool>
     Ok(statement.exists((place.source, place.delivery))?)
 }
 
-/// Removes the turns of a session. The deliveries that they were to react to have failed.
+/// Removes the turns of a session. The deliveries that they were to react to have failed, and so have the actions that
+/// they were to carry out.
 pub(crate) fn delete_all(work: &Work<'_>, space: i64, session: &SessionId) -> Done<()> {
-    let mut statement = work
-        .connection
-        .prepare_cached("DELETE FROM turns WHERE space = ?1 AND session = ?2 RETURNING delivery, kind")?;
-    let gone: Vec<(Option<i64>, u8)> = statement
-        .query_map((space, session.as_str()), |row| Ok((row.get(0)?, row.get(1)?)))?
+    const WHY: &str = "the session was deleted";
+    let mut statement = work.connection.prepare_cached(
+        "DELETE FROM turns WHERE space = ?1 AND session = ?2 RETURNING delivery, kind, subject",
+    )?;
+    let gone: Vec<(Option<i64>, u8, Vec<u8>)> = statement
+        .query_map((space, session.as_str()), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    gone.into_iter()
-        .filter(|(_, kind)| *kind == OF_DELIVERY)
-        .filter_map(|(delivery, _)| delivery)
-        .try_for_each(|delivery| fail(work, delivery, "the session was deleted"))
+    for (delivery, kind, subject) in gone {
+        match (kind, delivery) {
+            (OF_DELIVERY, Some(delivery)) => fail(work, delivery, WHY)?,
+            (OF_ACTION, _) => abandon(work, space, &subject, WHY)?,
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 fn fail(work: &Work<'_>, delivery: i64, why: &str) -> Done<()> {
     work.connection
         .prepare_cached("UPDATE inbound SET status = ?2, error = ?3 WHERE number = ?1")?
         .execute((delivery, InboundStatus::Failed.code(), why))?;
+    Ok(())
+}
+
+/// Ends an approved action that will not be carried out.
+fn abandon(work: &Work<'_>, space: i64, action: &[u8], why: &str) -> Done<()> {
+    work.connection
+        .prepare_cached(
+            "UPDATE actions SET status = ?4, error = ?5 WHERE space = ?1 AND id = ?2 AND status = ?3",
+        )?
+        .execute((space, action, ActionStatus::Approved.code(), ActionStatus::Error.code(), why))?;
     Ok(())
 }

@@ -114,6 +114,8 @@ pub(crate) struct Work<'c> {
     pub(crate) effects: Effects,
     /// What the group adds up.
     pub(crate) tally: Tally,
+    /// The space whose turn was claimed last, while there were more than could be.
+    pub(crate) turns_after: i64,
     /// Up to date with all groups before this one.
     lanes: Arc<Mutex<Lanes>>,
     /// The highest key in `attempts`, as far as this thread has looked.
@@ -146,6 +148,7 @@ impl<'c> Work<'c> {
             spaces: Spaces::default(),
             effects: Effects::default(),
             tally: Tally::default(),
+            turns_after: i64::MIN,
             lanes,
             last_trail: None,
             last_inbound: None,

@@ -174,6 +174,10 @@ async fn new_tables_are_read_by_index() {
              WHERE endpoint_id = x'00' AND id <= x'00' ORDER BY id DESC LIMIT 9",
         "SELECT t.id FROM turns t INDEXED BY turns_due
              WHERE t.due_at < 9223372036854775807 AND t.due_at <= 5 ORDER BY t.due_at, t.id",
+        "SELECT t.id FROM turns t INDEXED BY turns_space
+             WHERE t.due_at < 9223372036854775807 AND t.due_at <= 5 AND t.space > 1
+             ORDER BY t.space, t.due_at, t.id LIMIT 1",
+        "SELECT 1 FROM turns t INDEXED BY turns_message WHERE t.kind = 1 AND t.subject = x'00' AND t.space = 1",
         "SELECT id FROM turns INDEXED BY turns_session WHERE space = 1 AND session = 's' ORDER BY id LIMIT 1",
         "DELETE FROM turns WHERE space = 1 AND session = 's'",
         "SELECT 1 FROM turns INDEXED BY turns_source WHERE source = 1 AND delivery = 1",

@@ -64,7 +64,7 @@ pub trait Config: Send + Sync {
     async fn update_session(&self, session: SessionRecord) -> Result<bool>;
 
     /// Removes a session with its messages, their votes, and its turns, in one commit; false when there is none.
-    /// Deliveries to sources whose turns go are `failed`. Events, endpoints and deliveries that name it stay.
+    /// Deliveries to sources whose turns go are `failed`, approved actions whose turns go an `error`. Events, endpoints and deliveries that name it stay.
     async fn delete_session(&self, space: Space, id: &SessionId) -> Result<bool>;
 
     /// Stores a new endpoint and, in the same commit, the answer to remember.

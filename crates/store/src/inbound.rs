@@ -106,7 +106,9 @@ pub trait Inbound: Send + Sync {
     /// session only its earliest turn that has not ended is ever due, so those of one session never run at once or
     /// out of order. Deliveries whose turns are taken become `queued`, in the same commit. What was taken by a
     /// process that died is due again at the next start (where processes share a store: when `lease` is over), and so
-    /// is, at once, what a caller did not wait for. Turns of deleted sources hold their sessions up until this or
+    /// is, at once, what a caller did not wait for. Fair between spaces: when more is due than `limit`, spaces take
+    /// turns, and one that holds half of what is claimed altogether gets no more while others want any; of each
+    /// space the oldest come first. Turns of deleted sources hold their sessions up until this or
     /// [`Inbound::prune_inbound`] has come across them.
     async fn claim_turns(&self, claim: ClaimTurns) -> Result<ClaimedTurns>;
 
@@ -290,8 +292,7 @@ pub struct PruneInbound {
     pub bodies_before: Timestamp,
     /// Bytes of bodies a tenant may keep; its oldest go until it keeps no more, likewise.
     pub tenant_bytes_max: u64,
-    /// Messages said before this go, unless they began a turn that has not ended (it has the same 128 bits); and
-    /// sessions that a source made, without messages, changed before this and without a turn that has not ended.
+    /// Messages said before this go, unless a turn that answers them has not ended; and sessions that a source made, without messages, changed before this and without a turn that has not ended.
     pub sessions_before: Timestamp,
     /// Rows of each kind to look at in this slice.
     pub limit: usize,

@@ -167,14 +167,20 @@ impl ToolPolicy {
 
     /// True when this tool may be used.
     pub fn permits(&self, tool: &str) -> bool {
-        let named = |list: &[String]| {
-            list.iter().any(|entry| match entry.strip_suffix('*') {
-                Some(start) => tool.starts_with(start),
-                None => entry == tool,
-            })
-        };
-        named(&self.allow) && !named(&self.deny)
+        names(&self.allow, tool) && !self.denies(tool)
     }
+
+    /// True when this tool is ruled out by name.
+    pub fn denies(&self, tool: &str) -> bool {
+        names(&self.deny, tool)
+    }
+}
+
+fn names(list: &[String], tool: &str) -> bool {
+    list.iter().any(|entry| match entry.strip_suffix('*') {
+        Some(start) => tool.starts_with(start),
+        None => entry == tool,
+    })
 }
 
 fn is_tool_pattern(entry: &str) -> bool {

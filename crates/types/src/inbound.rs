@@ -172,8 +172,8 @@ impl InboundStatus {
 
 codes! {
     /// How far an action got.
-    ActionStatus, "must be running, success, error, waiting, denied or approved":
-    /// Begun; if it stays so, it is not known whether it was carried out.
+    ActionStatus, "must be running, success, error, waiting, denied, approved or unknown":
+    /// Begun.
     Running = 0, "running";
     /// Carried out.
     Success = 1, "success";
@@ -185,6 +185,8 @@ codes! {
     Denied = 4, "denied";
     /// Approved, and about to be carried out.
     Approved = 5, "approved";
+    /// It was cut off, or the provider's answer did not come: it may have been carried out.
+    Unknown = 6, "unknown";
 }
 
 /// Something that an agent did, or wants to do, to a provider.

@@ -142,7 +142,7 @@ async fn time_is_limited() {
     let mut program = script(&format!("exec 3>'{path}'; echo started >&3; while :; do sleep 1000; done"));
     program.max_seconds = 1;
     let error = result(program).await.unwrap_err();
-    assert_eq!(error, RunError::Temporary("the command did not end within 1 s".to_owned()));
+    assert_eq!(error, RunError::Permanent("the command did not end within 1 s".to_owned()));
     let mut all = Vec::new();
     alive.read_to_end(&mut all).await.unwrap();
 }

@@ -4,7 +4,7 @@ use std::any::type_name;
 
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts as _, Request};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 
 use super::json::{Object, refused_member};
-use super::{Api, Idempotency, Refusal};
+use super::{Api, Idempotency, Refusal, Share};
 
 /// A JSON object as `T`.
 pub(crate) struct JsonBody<T>(pub(crate) T);
@@ -180,7 +180,8 @@ fn unsupported(wanted: &str) -> Error {
 /// Reads a body of at most `limit` bytes.
 async fn read(request: Request, limit: usize) -> Result<Bytes, Error> {
     let (head, body) = request.into_parts();
-    collect(&head.headers, body, limit).await
+    // Every part is let in, so that there always is a body.
+    read_while(&head.headers, body, limit, |_| true).await?.ok_or_else(broken_off)
 }
 
 /// The length that a request says its body has.
@@ -188,20 +189,51 @@ pub(crate) fn declared_length(headers: &HeaderMap) -> Option<u64> {
     headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
 }
 
-/// Reads the body that goes with these headers, of at most `limit` bytes. One that says itself that it is longer is
-/// not begun; one that says nothing, or not the truth, is read no further than the limit.
-pub(crate) async fn collect(headers: &HeaderMap, body: Body, limit: usize) -> Result<Bytes, Error> {
+/// Reads the body that goes with these headers, of at most `limit` bytes. The memory for it is taken out of a room
+/// that others share, as the body arrives: who only says that much will come takes nothing. `None` when there is no
+/// room left for it.
+pub(crate) async fn collect_into(
+    share: &mut Share,
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+) -> Result<Option<Bytes>, Error> {
+    read_while(headers, body, limit, |bytes| share.grow(bytes)).await
+}
+
+/// Reads a body as long as its parts are let in. One that says itself that it is too long is not begun; one that says
+/// nothing, or not the truth, is read no further than the limit.
+async fn read_while(
+    headers: &HeaderMap,
+    body: Body,
+    limit: usize,
+    mut lets_in: impl FnMut(usize) -> bool,
+) -> Result<Option<Bytes>, Error> {
     let too_large =
         || Error::new(ErrorKind::TooLarge { limit }, format!("the body must be at most {limit} bytes"));
     if declared_length(headers).is_some_and(|declared| declared > limit as u64) {
         return Err(too_large());
     }
-    match Limited::new(body, limit).collect().await {
-        Ok(body) => Ok(body.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Error::new(
-            ErrorKind::Malformed { location: "body".into() },
-            "the body broke off before its end",
-        )),
+    let mut body = Limited::new(body, limit);
+    // Most bodies come in one piece, which need not be copied.
+    let (mut first, mut joined) = (Bytes::new(), BytesMut::new());
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|error| if error.is::<LengthLimitError>() { too_large() } else { broken_off() })?;
+        let Ok(piece) = frame.into_data() else { continue };
+        if !lets_in(piece.len()) {
+            return Ok(None);
+        }
+        if first.is_empty() && joined.is_empty() {
+            first = piece;
+        } else {
+            joined.extend_from_slice(&std::mem::take(&mut first));
+            joined.extend_from_slice(&piece);
+        }
     }
+    Ok(Some(if joined.is_empty() { first } else { joined.freeze() }))
+}
+
+fn broken_off() -> Error {
+    Error::new(ErrorKind::Malformed { location: "body".into() }, "the body broke off before its end")
 }

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// Time for reading a request and beginning the answer, when the operator does not say.
 pub(crate) const REQUEST_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+/// Bodies of requests to sources, all together, that are being read or worked on, bytes: ten of the longest that a
+/// source may be set to take.
+pub(crate) const INGEST_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Levels of arrays and objects in a payload: as many as `serde_json` reads back.
 pub(crate) const PAYLOAD_DEPTH_MAX: usize = 127;
 /// A payload shorter than this is copied out of its request; a longer one shares the request's memory if it is

@@ -19,12 +19,13 @@ mod place;
 mod query;
 mod remote;
 mod render;
+mod room;
 mod shorten;
 mod slots;
 mod state;
 
 pub(crate) use body::{
-    BatchBody, EventBody, JsonBody, OptionalJson, RepeatableJson, RepeatableOptionalJson, collect,
+    BatchBody, EventBody, JsonBody, OptionalJson, RepeatableJson, RepeatableOptionalJson, collect_into,
     declared_length, parse,
 };
 pub(crate) use caller::{Credentials, Manager, Writer};
@@ -47,6 +48,7 @@ pub(crate) use render::{
     Answer, Refusal, Render, Shell, error_headers, fault_location, fault_text, fresh_id, unknown_path,
     wrong_method,
 };
+pub(crate) use room::{Room, Share};
 pub(crate) use slots::{Slot, Slots};
 pub(crate) use state::Api;
 pub use state::{ApiOptions, Metrics};

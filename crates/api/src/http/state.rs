@@ -12,8 +12,10 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use tokio::sync::watch;
 
-use super::limits::{REQUEST_TIMEOUT_DEFAULT, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAMS_PER_KEY_MAX};
-use super::{Credentials, Slots};
+use super::limits::{
+    INGEST_BYTES_MAX, REQUEST_TIMEOUT_DEFAULT, STREAM_KEEP_ALIVE, STREAM_SEND_TIMEOUT, STREAMS_PER_KEY_MAX,
+};
+use super::{Credentials, Room, Slots};
 
 /// How the HTTP surface behaves; the operator's choice.
 #[derive(Debug, Clone)]
@@ -24,6 +26,8 @@ pub struct ApiOptions {
     pub request_bytes_max: usize,
     /// Body of a batch publish, bytes.
     pub batch_bytes_max: usize,
+    /// Bodies of all requests to sources that are being read or worked on, bytes; rounded up to 1024.
+    pub ingest_bytes_max: usize,
     /// Live streams that one key may have open.
     pub streams_per_key_max: usize,
     /// A live stream says at least this often that it is there, and asks whether its key still is.
@@ -48,6 +52,7 @@ impl Default for ApiOptions {
             request_timeout: REQUEST_TIMEOUT_DEFAULT,
             request_bytes_max: REQUEST_BYTES_MAX,
             batch_bytes_max: BATCH_BYTES_MAX,
+            ingest_bytes_max: INGEST_BYTES_MAX,
             streams_per_key_max: STREAMS_PER_KEY_MAX,
             stream_keep_alive: STREAM_KEEP_ALIVE,
             stream_send_timeout: STREAM_SEND_TIMEOUT,
@@ -70,7 +75,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// `render` writes them in the text format of Prometheus. Who presents `token` as a bearer token may read them;
-    /// without a token everyone may if they are `open`, else no one.
+    /// without a token everyone whom no proxy forwarded may if they are `open`, else no one.
     pub fn new(
         render: Arc<dyn Fn() -> String + Send + Sync>,
         token: Option<&SecretText>,
@@ -80,13 +85,14 @@ impl Metrics {
         Self { render, token, open }
     }
 
-    /// Whether whoever presents this may read them. Takes the same time however much of it is right.
-    pub(crate) fn admits(&self, presented: Option<&[u8]>) -> bool {
+    /// Whether whoever presents this may read them; `is_direct`: no proxy says that it forwards for another. Takes the
+    /// same time however much of it is right.
+    pub(crate) fn admits(&self, presented: Option<&[u8]>, is_direct: bool) -> bool {
         match &self.token {
             Some(token) => {
                 presented.is_some_and(|presented| token.ct_eq(Sha256::digest(presented).as_slice()).into())
             }
-            None => self.open,
+            None => self.open && is_direct,
         }
     }
 
@@ -112,6 +118,8 @@ pub(crate) struct Api {
     /// True when the server stops: live streams end then.
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) streams: Slots,
+    /// What bodies of requests to sources may fill.
+    pub(crate) ingest_room: Room,
     /// What the dialect takes for an answer to "who calls?".
     pub(crate) credentials: Credentials,
 }

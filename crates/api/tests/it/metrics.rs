@@ -56,6 +56,18 @@ async fn without_a_token_they_are_open_or_closed() {
 }
 
 #[tokio::test]
+async fn whom_a_proxy_forwards_needs_the_token() {
+    let open = world_with(None, true).await;
+    let closed = world_with(Some("scrape me"), true).await;
+    for (name, value) in [("Forwarded", "for=192.0.2.1"), ("X-Forwarded-For", ""), ("X-Real-IP", "::1")] {
+        let request = || Request::builder().uri("/metrics").header(name, value);
+        assert_eq!(open.send(request().body(Body::empty()).unwrap()).await.status, 401, "{name}");
+        let proven = request().header("authorization", "Bearer scrape me");
+        assert_eq!(closed.send(proven.body(Body::empty()).unwrap()).await.status, 200, "{name}");
+    }
+}
+
+#[tokio::test]
 async fn what_was_counted_is_shown_when_the_store_is_gone() {
     let mut world = world_with(None, true).await;
     std::mem::replace(&mut world.close_store, Box::pin(async {})).await;

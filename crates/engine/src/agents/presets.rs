@@ -15,6 +15,7 @@ use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result, within};
 use crate::signing::{Secret, check_secret};
+use crate::sources::check_tools;
 use crate::vault::{DoesNotOpen, Vault};
 
 /// How often a change is tried again when someone else changed the agent at the same moment.
@@ -241,6 +242,9 @@ impl Engine {
         if settings.system_prompt.len() > PROMPT_BYTES_MAX {
             let message = format!("must be at most {PROMPT_BYTES_MAX} bytes");
             return Err(Error::field("body.system_prompt", message));
+        }
+        if let Some(policy) = &settings.tools {
+            check_tools(policy, "body.tools")?;
         }
         settings
             .limits

@@ -40,9 +40,10 @@ const KEPT: &[&str] = &[
 const KEPT_PREFIXES: &[&str] =
     &["x-github-", "x-gitlab-", "x-stripe-", "x-pagerduty-", "x-linear-", "x-sentry-"];
 
-/// What part of a name gives away that its value proves something.
-const SECRET_PARTS: &[&str] =
-    &["authorization", "cookie", "hmac", "key-id", "password", "secret", "signature", "token"];
+/// Kept of a refused request, which anyone can send.
+const KEPT_OF_REFUSED: &[&str] = &["content-length", "content-type", "user-agent"];
+/// Bytes of each of those.
+const REFUSED_VALUE_BYTES_MAX: usize = 256;
 
 /// The headers of a request that may be kept, by name, bounded; repeated ones each.
 pub(super) fn safe(door: &Door, headers: &HeaderMap) -> Vec<(String, String)> {
@@ -62,9 +63,25 @@ pub(super) fn safe(door: &Door, headers: &HeaderMap) -> Vec<(String, String)> {
     kept
 }
 
+/// The headers of a refused request that may be kept: the first of each name, cut.
+pub(super) fn of_refused(door: &Door, headers: &HeaderMap) -> Vec<(String, String)> {
+    KEPT_OF_REFUSED
+        .iter()
+        .filter(|name| !door.is_secret_header(name))
+        .filter_map(|&name| Some((name, headers.get(name)?)))
+        .map(|(name, value)| {
+            let bytes = &value.as_bytes()[..value.len().min(REFUSED_VALUE_BYTES_MAX)];
+            let mut text = String::from_utf8_lossy(bytes).into_owned();
+            // What is not UTF-8 grows when it is replaced.
+            text.truncate(text.floor_char_boundary(REFUSED_VALUE_BYTES_MAX));
+            (name.to_owned(), text)
+        })
+        .collect()
+}
+
 fn is_kept(door: &Door, name: &str) -> bool {
     let named = KEPT.contains(&name)
         || KEPT_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
         || door.source.settings.event_header.as_deref() == Some(name);
-    named && !SECRET_PARTS.iter().any(|part| name.contains(part)) && !door.is_secret_header(name)
+    named && !door.is_secret_header(name)
 }

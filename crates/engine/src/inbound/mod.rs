@@ -15,10 +15,10 @@ use http::HeaderMap;
 use posthouse_providers::auth::Refused;
 use posthouse_providers::{DeliveryKey, Incoming, Reading};
 use posthouse_store::{Arrival, Arrived, DedupKey, InboundContent, NewTurn};
-use posthouse_types::{InboundDelivery, InboundId, InboundStatus, PublicId, Timestamp, TurnId};
+use posthouse_types::{ActionStatus, InboundDelivery, InboundId, InboundStatus, PublicId, Timestamp, TurnId};
 
 use crate::Engine;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::measure;
 use crate::sources::Door;
 use crate::window::Window;
@@ -34,6 +34,9 @@ const REFUSED_RECORDED_PER_MINUTE: u32 = 60;
 const REFUSED_RECORDED_PER_MINUTE_GLOBAL: u32 = 600;
 /// Filtered and repeated requests of one source recorded in a minute: their senders are known.
 const PASSED_OVER_RECORDED_PER_MINUTE: u32 = 1_000;
+/// How long after an action began, or was given up, an event with its mark is taken for its doing although the provider
+/// has not answered what it made. Ours: providers send events within seconds.
+const UNANSWERED_FOR: Duration = Duration::from_secs(10 * 60);
 
 /// A request to a source.
 #[derive(Debug, Clone)]
@@ -135,7 +138,8 @@ impl Engine {
         }
         let reading = (door.profile.read)(&incoming);
         let id = self.ids.next_at(now);
-        let (delivery, reading) = arriving(door, &received, body.len(), reading, (id, now));
+        let (mut delivery, reading) = arriving(door, received.remote, body.len(), reading, (id, now));
+        delivery.headers = headers::safe(door, received.headers);
         if !door.source.settings.events.admits(delivery.event_type.as_deref()) {
             return self.pass_over(door, delivery, InboundStatus::Filtered, "event_type").await;
         }
@@ -161,16 +165,19 @@ impl Engine {
         let now = delivery.received_at;
         let dedup = dedup_key(door, reading.delivery_key, now);
         delivery.dedup_key = dedup.as_ref().map(|dedup| dedup.key.clone());
-        if let Err(retry_after) = self.charge(door, now) {
-            let key = dedup.as_ref().map(|dedup| dedup.key.as_str());
-            if let Some(key) = key
-                && let Some((_, existing)) =
-                    self.store.holder_of(door.source.id, key, now).await.map_err(failed)?
-            {
-                return self.repeated(door, delivery, existing).await;
+        let charge = match self.charge(door) {
+            Ok(charge) => charge,
+            Err(retry_after) => {
+                let key = dedup.as_ref().map(|dedup| dedup.key.as_str());
+                if let Some(key) = key
+                    && let Some((_, existing)) =
+                        self.store.holder_of(door.source.id, key, now).await.map_err(failed)?
+                {
+                    return self.repeated(door, delivery, existing).await;
+                }
+                return Err(Refusal::RateLimited { retry_after });
             }
-            return Err(Refusal::RateLimited { retry_after });
-        }
+        };
         let settings = &door.source.settings;
         let session =
             session::session_of(&settings.session, door.source.public_id, delivery.entity_key.as_deref());
@@ -180,11 +187,7 @@ impl Engine {
             dedup,
             turn: Some(NewTurn { id: TurnId::from_u128(delivery.id.as_u128()), session }),
         };
-        let arrived = self.store.arrive(arrival).await;
-        if !matches!(arrived, Ok(Arrived::Stored(_))) {
-            self.refund(door);
-        }
-        match arrived.map_err(failed)? {
+        match self.arrive(arrival, charge).await.map_err(Refusal::Failed)? {
             Arrived::Stored(number) => {
                 measure::arrived(&delivery, door.counted_type(delivery.event_type.as_deref()));
                 let event_type = delivery.event_type;
@@ -195,18 +198,33 @@ impl Engine {
         }
     }
 
-    fn charge(&self, door: &Door, now: Timestamp) -> std::result::Result<(), Duration> {
-        self.ingest.accepted.take(self.options.ingest_global_per_minute, now)?;
-        let own = door.traffic.accepted.take(door.source.settings.rate_limit_per_minute, now);
-        if own.is_err() {
-            self.ingest.accepted.give_back();
+    /// Stores what is charged for, to the end even if the sender hangs up: the store carries out what it was asked to,
+    /// and only its answer tells whether the charge is kept. A charge given back with the sender would let those
+    /// through the limits who do not wait for an answer.
+    async fn arrive(&self, arrival: Arrival, charge: Charge) -> Result<Arrived> {
+        let store = Arc::clone(&self.store);
+        let task = tokio::spawn(async move {
+            let arrived = store.arrive(arrival).await;
+            if matches!(arrived, Ok(Arrived::Stored(_))) {
+                charge.keep();
+            }
+            arrived
+        });
+        match task.await {
+            Ok(arrived) => Ok(arrived?),
+            Err(_) => Err(Error::new(ErrorKind::Internal, "the work was given up half-way")),
         }
-        own
     }
 
-    fn refund(&self, door: &Door) {
-        self.ingest.accepted.give_back();
-        door.traffic.accepted.give_back();
+    /// Counts a request against both limits; else says when there is room.
+    fn charge(&self, door: &Door) -> std::result::Result<Charge, Duration> {
+        // Not the time of arrival: that of a request which had to wait is behind that of others.
+        let now = self.clock.now();
+        let mut charge = Charge::default();
+        let settings = &door.source.settings;
+        charge.take(&self.ingest.accepted, self.options.ingest_global_per_minute, now)?;
+        charge.take(&door.traffic.accepted, settings.rate_limit_per_minute, now)?;
+        Ok(charge)
     }
 
     async fn repeated(
@@ -256,7 +274,8 @@ impl Engine {
         }
         // Nothing in it is proved, so nothing is read from it.
         let id = self.ids.next_at(now);
-        let (mut delivery, _) = arriving(door, &received, body_bytes, Reading::default(), (id, now));
+        let (mut delivery, _) = arriving(door, received.remote, body_bytes, Reading::default(), (id, now));
+        delivery.headers = headers::of_refused(door, received.headers);
         delivery.status = InboundStatus::Rejected;
         delivery.reason = Some(refusal.reason());
         if let Err(error) = self.record(delivery).await {
@@ -271,23 +290,31 @@ impl Engine {
     }
 
     /// Whether the event tells of something that an agent of this source made: it must not wake it again. The mark
-    /// could be copied by someone else, so it also has to stand in the very thing that the action made, once the
-    /// provider has said what that is.
+    /// could be copied by someone else, so it also has to stand in the very thing that the action made. What that is
+    /// the provider may not have said yet, since its event can be here before its answer; only then, and for a while,
+    /// the mark suffices.
     async fn is_own_doing(&self, door: &Door, reading: &Reading) -> Result<bool> {
         let Some(mark) = reading.mark else { return Ok(false) };
         let space = door.source.space;
         let Some(action) = self.store.action(space, mark).await? else { return Ok(false) };
         let delivery = self.store.inbound(space, action.delivery.into()).await?;
         let same_source = delivery.is_some_and(|delivery| delivery.source == door.source.id);
-        let same_thing = reading.mark_is_proof || action.object.is_none() || action.object == reading.object;
+        let same_thing = match &action.object {
+            _ if reading.mark_is_proof => true,
+            Some(_) => action.object == reading.object,
+            None => {
+                let unanswered = matches!(action.status, ActionStatus::Running | ActionStatus::Unknown);
+                unanswered && self.clock.now() < action.updated_at.plus(UNANSWERED_FOR)
+            }
+        };
         Ok(same_source && same_thing)
     }
 }
 
-/// A request as a delivery that has just arrived, and what was read of it beyond that.
+/// A request, but for its headers, as a delivery that has just arrived, and what was read of it beyond that.
 fn arriving(
     door: &Door,
-    received: &Received<'_>,
+    remote: Option<IpAddr>,
     body_bytes: usize,
     mut reading: Reading,
     (id, now): (u128, Timestamp),
@@ -302,8 +329,8 @@ fn arriving(
         event_type: reading.event_type.take(),
         entity_key: reading.entity_key.take(),
         dedup_key: reading.delivery_key.as_ref().map(|key| key.as_str().to_owned()),
-        remote_ip: received.remote,
-        headers: headers::safe(door, received.headers),
+        remote_ip: remote,
+        headers: Vec::new(),
         body_bytes: body_bytes as u64,
         session: None,
         runs: 0,
@@ -328,6 +355,30 @@ fn dedup_key(door: &Door, key: Option<DeliveryKey>, now: Timestamp) -> Option<De
 
 fn failed(error: posthouse_store::StoreError) -> Refusal {
     Refusal::Failed(error.into())
+}
+
+/// What one request was counted in; given back when it is dropped without being kept.
+#[derive(Default)]
+struct Charge {
+    taken: Vec<Window>,
+}
+
+impl Charge {
+    fn take(&mut self, window: &Window, limit: u32, now: Timestamp) -> std::result::Result<(), Duration> {
+        window.take(limit, now)?;
+        self.taken.push(window.clone());
+        Ok(())
+    }
+
+    fn keep(mut self) {
+        self.taken.clear();
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.taken.iter().for_each(Window::give_back);
+    }
 }
 
 /// What is counted over all sources.

@@ -11,13 +11,13 @@ use posthouse_providers::auth::{Refused, Verifier};
 use posthouse_providers::{Profile, find};
 use posthouse_store::{Snapshot, SourceRecord};
 use posthouse_types::{
-    Agent, AgentId, AgentSettings, AuthMode, Invalid, PublicId, Source, SourceId, SourceSettings, Timestamp,
+    Agent, AgentId, AgentSettings, Invalid, PublicId, Source, SourceId, SourceSettings, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::secrets::Credentials;
-use super::settings::network;
+use super::settings::{is_secret_header, network};
 use crate::window::Window;
 
 /// Types of events that metrics tell apart at one source, beyond those of its profile's catalogue.
@@ -123,11 +123,9 @@ impl Door {
         Err(refused)
     }
 
-    /// A header that holds a secret and must not be kept.
+    /// Whether a header proves something, or may, and must not be kept.
     pub(crate) fn is_secret_header(&self, name: &str) -> bool {
-        let settings = &self.source.settings;
-        settings.auth == AuthMode::StaticHeader
-            && name == settings.auth_header.as_deref().unwrap_or("x-webhook-secret")
+        is_secret_header(&self.source.settings, name)
     }
 
     /// The name under which metrics count a type: senders choose types, and must not choose how many there are.

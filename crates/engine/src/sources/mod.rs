@@ -22,6 +22,7 @@ pub use door::Door;
 pub(crate) use door::{Configured, ConfiguredAgent, Doors};
 pub(crate) use secrets::Credentials;
 pub use secrets::{RotateSource, RotatedSource};
+pub(crate) use settings::check_tools;
 
 /// How often a change is tried again when someone else changed the source at the same moment.
 const STALE_RETRIES: usize = 5;

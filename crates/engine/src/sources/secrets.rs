@@ -100,7 +100,11 @@ impl Credentials {
         }
         if mode == AuthMode::None {
             self.auth.clear();
-        } else if self.auth.is_empty() || (mode != before && self.verifiers(mode, None).is_err()) {
+        } else if self.auth.is_empty()
+            // A token was sent in the clear: it must not become what signs, nor the other way round.
+            || mode.is_token() != before.is_token()
+            || (mode != before && self.verifiers(mode, None).is_err())
+        {
             return Err(Error::field(location(mode), format!("is required for {mode}")));
         }
         Ok(())

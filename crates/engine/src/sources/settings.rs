@@ -3,15 +3,30 @@
 use http::HeaderName;
 use ipnet::IpNet;
 use posthouse_providers as providers;
+use posthouse_providers::auth::STATIC_HEADER_DEFAULT;
+use posthouse_providers::tool::payload::FULL_PAYLOAD;
 use posthouse_types::limits::{
     DEDUP_BY_BODY_S_MAX, DESCRIPTION_CHARS_MAX, INGEST_BODY_BYTES_MAX, INGEST_PER_MINUTE_MAX, NAME_CHARS_MAX,
     PROMPT_BYTES_MAX, SOURCE_CIDRS_MAX, SOURCE_SENDERS_MAX,
 };
-use posthouse_types::{AuthMode, ProjectId, SessionMode, SourceSettings};
+use posthouse_types::{AuthMode, ProjectId, SessionMode, SourceSettings, ToolPolicy};
 
 use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, Result};
+
+/// What part of a header's name gives away that its value proves something: so do those of all modes whose header is not
+/// the owner's choice.
+const SECRET_PARTS: &[&str] =
+    &["authorization", "cookie", "hmac", "key-id", "password", "secret", "signature", "token"];
+
+/// Whether a header, named in lower case, proves who sent a request to the source, or may: its value must not be kept or
+/// shown.
+pub(super) fn is_secret_header(settings: &SourceSettings, name: &str) -> bool {
+    let holds_token = settings.auth == AuthMode::StaticHeader
+        && name == settings.auth_header.as_deref().unwrap_or(STATIC_HEADER_DEFAULT);
+    holds_token || SECRET_PARTS.iter().any(|part| name.contains(part))
+}
 
 impl Engine {
     /// Checks the settings of a source, and writes them the one way that they have.
@@ -36,6 +51,9 @@ impl Engine {
             // The provider's token goes there.
             return Err(Error::field("body.provider_url", "must begin with https://"));
         }
+        if let Some(policy) = &settings.overrides.tools {
+            check_tools(policy, "body.overrides.tools")?;
+        }
         if let Some(id) = settings.agent {
             let agent = self.agents.get(caller.space, id);
             let fits = agent.is_some_and(|agent| agent.project.is_none() || agent.project == project);
@@ -45,6 +63,27 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// A name in a policy that is nearly one of ours is a slip of the pen: it would rule in, or out, nothing. Others may be
+/// tools of systems that the policy came from.
+pub(crate) fn check_tools(policy: &ToolPolicy, location: &str) -> Result<()> {
+    const OURS: [&str; 4] = ["github_", "gitlab_", "stripe_", "webhook_"];
+    let is_known = |name: &str| {
+        let mut tools =
+            providers::all().iter().flat_map(|profile| profile.tools.iter().map(|tool| tool.name));
+        name.ends_with('*')
+            || !OURS.iter().any(|prefix| name.starts_with(prefix))
+            || name == FULL_PAYLOAD.name
+            || tools.any(|tool| tool == name)
+    };
+    for (list, entries) in [("allow", policy.allow()), ("deny", policy.deny())] {
+        if let Some(index) = entries.iter().position(|entry| !is_known(entry)) {
+            let message = format!("there is no tool {}", entries[index]);
+            return Err(Error::field(format!("{location}.{list}[{index}]"), message));
+        }
+    }
+    Ok(())
 }
 
 fn check_headers(settings: &mut SourceSettings) -> Result<()> {
@@ -60,8 +99,9 @@ fn check_headers(settings: &mut SourceSettings) -> Result<()> {
     if settings.auth_header.is_some() && settings.auth != AuthMode::StaticHeader {
         return Err(Error::field("body.auth.header", "must be absent: only static_header takes one"));
     }
-    if settings.auth_header.is_some() && settings.auth_header == settings.event_header {
-        return Err(Error::field("body.event_header", "must not be the header that holds the token"));
+    if settings.event_header.as_deref().is_some_and(|name| is_secret_header(settings, name)) {
+        // Types are kept, shown and counted.
+        return Err(Error::field("body.event_header", "must not be a header that proves who sent a request"));
     }
     Ok(())
 }

@@ -125,7 +125,7 @@ async fn policies_of_agent_and_source_must_both_permit() {
     world.work().await;
     let asked = world.runner.take_asked().remove(0);
     let names: Vec<_> = asked.tools.iter().map(|tool| tool.name.as_str()).collect();
-    assert_eq!(names, ["github_post_comment"]);
+    assert_eq!(names, ["webhook_get_full_payload", "github_post_comment"]);
     assert!(asked.outputs[0].failed);
     assert!(world.sender.take_sent().is_empty());
     // Without a policy: what only reads.
@@ -212,4 +212,68 @@ async fn doings_of_ignored_senders_are_passed_over() {
     assert_eq!(passed_over, posthouse_engine::Receipt::Filtered { event_type });
     assert_eq!(world.arrived(&inbox).await[0].reason.as_deref(), Some("sender"));
     world.accepted(&inbox, &Sent::comment(7, 1, "by someone else")).await;
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_not_repeated() {
+    let world = World::new().await;
+    let inbox = world.reviewed(|_| ()).await;
+    world.runner.script(&[comment("Once.")], Err(RunError::Temporary("busy".to_owned())));
+    world.sender.script([answer(Outcome::Timeout)]);
+    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+    world.work().await;
+    assert_eq!(world.actions(&delivery).await[0].status, ActionStatus::Unknown);
+    assert_eq!(world.sender.take_sent().len(), 1);
+    for (wait, end) in [(5, Err(RunError::Temporary("busy".to_owned()))), (60, Ok("done"))] {
+        world.runner.script(&[comment("Once.")], end);
+        world.clock.advance(std::time::Duration::from_secs(wait));
+        world.work().await;
+        assert!(world.sender.take_sent().is_empty(), "after {wait} s");
+    }
+    assert!(world.runner.take_asked()[1].outputs[0].failed);
+}
+
+#[tokio::test]
+async fn what_a_person_asked_for_is_done_once_although_the_run_is_repeated() {
+    let world = World::new().await;
+    let inbox = world.reviewed(|_| ()).await;
+    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+    world.work().await;
+    let session = delivery.session.clone().unwrap();
+    let ask = posthouse_engine::PostMessage { content: "Post it.".to_owned(), poll: None };
+    world.runner.script(&[comment("It.")], Err(RunError::Temporary("busy".to_owned())));
+    world.engine.post_message(&world.caller, &session, ask.clone()).await.unwrap();
+    world.work().await;
+    assert_eq!(world.sender.take_sent().len(), 1);
+    world.runner.script(&[comment("It.")], Ok("Posted."));
+    world.clock.advance(std::time::Duration::from_secs(5));
+    world.work().await;
+    assert!(world.sender.take_sent().is_empty());
+    // Asked for once more, it is done once more.
+    world.runner.script(&[comment("It.")], Ok("Posted again."));
+    world.engine.post_message(&world.caller, &session, ask).await.unwrap();
+    world.work().await;
+    assert_eq!(world.sender.take_sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_source_is_no_way_into_a_session_of_another_project() {
+    let world = World::new().await;
+    let project =
+        world.engine.create_project(&world.caller, None, posthouse_types::Name::parse("p").unwrap()).await;
+    let id = posthouse_types::SessionId::parse("secret").unwrap();
+    let create = posthouse_engine::CreateSession {
+        id: Some(id.clone()),
+        project: Some(project.unwrap().id),
+        ..posthouse_engine::CreateSession::default()
+    };
+    world.engine.create_session(&world.caller, create).await.unwrap();
+    let named = posthouse_types::SessionMode::NamedSession(Some("secret".to_owned()));
+    let inbox = world.inbox("github", |settings| settings.session = named).await;
+    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+    world.work().await;
+    assert!(world.runner.take_asked().is_empty());
+    assert!(world.said(&id).await.is_empty());
+    let failed = world.inbound(delivery.id.into()).await;
+    assert!(failed.error.unwrap().contains("another project"));
 }

@@ -1,12 +1,20 @@
 //! From a request to a stored delivery.
 
+use std::task::Poll;
 use std::time::Duration;
 
+use http::HeaderValue;
 use posthouse_engine::service::PruneInbound;
-use posthouse_engine::{Options, Receipt, Refusal, RotateSource, UpdateSource};
-use posthouse_types::{InboundStatus, SecretText, SessionMode, TypeFilter};
+use posthouse_engine::{CreateSource, ErrorKind, Options, Receipt, Refusal, RotateSource, UpdateSource};
+use posthouse_providers::tool::mark;
+use posthouse_store::{Accept, Change};
+use posthouse_types::{
+    Action, ActionId, ActionStatus, AuthMode, InboundDelivery, InboundStatus, Name, SecretText, SessionMode,
+    SourceSettings, TypeFilter,
+};
+use serde_json::{Value, json};
 
-use crate::inbox::{SECRET, Sent};
+use crate::inbox::{Inbox, SECRET, Sent};
 use crate::world::World;
 
 fn filter(allow: &[&str], deny: &[&str]) -> TypeFilter {
@@ -205,4 +213,169 @@ async fn bodies_deliveries_and_sessions_go_when_their_time_is_over() {
     prune().await;
     assert!(world.engine.session(&world.caller, &session).await.is_err());
     assert_eq!(world.arrived(&inbox).await.len(), 1, "what has not ended stays");
+}
+
+/// An action about a delivery, as if an agent had taken it.
+async fn acted(world: &World, about: &InboundDelivery, status: ActionStatus, object: Option<&str>) -> Action {
+    let action = Action {
+        id: ActionId::from_u128(about.id.as_u128() + 1),
+        space: world.caller.space,
+        delivery: about.id,
+        tool: "github_create_review".to_owned(),
+        input: "{}".to_owned(),
+        output: None,
+        status,
+        error: None,
+        object: object.map(str::to_owned),
+        created_at: world.engine.now(),
+        updated_at: world.engine.now(),
+    };
+    let changes = vec![Change::Action(Box::new(action.clone()))];
+    let accept = Accept { space: action.space, events: vec![], changes, idempotency: None };
+    world.store.accept(accept).await.unwrap();
+    action
+}
+
+fn told(family: &str, key: &str, body: &Value) -> Sent {
+    Sent::new(&[("x-github-event", family), ("x-github-delivery", key)], body.to_string())
+}
+
+fn line_comment(key: &str, review: u64, action: &Action) -> Sent {
+    let body = json!({
+        "action": "created",
+        "comment": { "id": 900, "pull_request_review_id": review, "body": format!("Hm.\n\n{}", mark(action.id)) },
+        "pull_request": { "number": 7 },
+        "repository": { "full_name": "octo-org/hello" },
+    });
+    told("pull_request_review_comment", key, &body)
+}
+
+fn check_run(key: &str, id: u64, action: &Action) -> Sent {
+    let body = json!({
+        "action": "completed",
+        "check_run": { "id": id, "external_id": action.id.to_string() },
+        "repository": { "full_name": "octo-org/hello" },
+    });
+    told("check_run", key, &body)
+}
+
+#[tokio::test]
+async fn comments_on_lines_of_our_review_are_our_own_doing() {
+    let world = World::new().await;
+    let inbox = world.inbox("github", |_| ()).await;
+    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+    let action = acted(&world, &delivery, ActionStatus::Success, Some("review:80")).await;
+    let own = world.send(&inbox, &line_comment("own", 80, &action)).await;
+    assert!(matches!(own, Ok(Receipt::Filtered { .. })), "{own:?}");
+    world.accepted(&inbox, &line_comment("copied", 81, &action)).await;
+}
+
+#[tokio::test]
+async fn our_check_runs_are_our_own_doing() {
+    let world = World::new().await;
+    let inbox = world.inbox("github", |_| ()).await;
+    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+    let action = acted(&world, &delivery, ActionStatus::Success, Some("check_run:4")).await;
+    let own = world.send(&inbox, &check_run("own", 4, &action)).await;
+    assert!(matches!(own, Ok(Receipt::Filtered { .. })), "{own:?}");
+    world.accepted(&inbox, &check_run("copied", 5, &action)).await;
+}
+
+#[tokio::test]
+async fn a_mark_alone_suffices_only_until_the_provider_has_answered() {
+    for (status, suffices) in [
+        (ActionStatus::Running, true),
+        (ActionStatus::Unknown, true),
+        (ActionStatus::Success, false),
+        (ActionStatus::Error, false),
+        (ActionStatus::Waiting, false),
+        (ActionStatus::Denied, false),
+        (ActionStatus::Approved, false),
+    ] {
+        let world = World::new().await;
+        let inbox = world.inbox("github", |_| ()).await;
+        let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+        let action = acted(&world, &delivery, status, None).await;
+        let receipt = world.send(&inbox, &check_run("two", 4, &action)).await.unwrap();
+        assert_eq!(matches!(receipt, Receipt::Filtered { .. }), suffices, "{status:?}");
+        world.clock.advance(Duration::from_secs(600));
+        world.accepted(&inbox, &check_run("three", 5, &action)).await;
+    }
+}
+
+#[tokio::test]
+async fn little_is_kept_of_a_refused_request() {
+    let world = World::new().await;
+    let mut inbox = world.inbox("github", |_| ()).await;
+    inbox.secret = SecretText::new("another".to_owned());
+    let mut forged = Sent::pull_request(7, "abc-1");
+    forged.headers.insert("user-agent", HeaderValue::from_bytes(&[0xff; 5_000]).unwrap());
+    forged.headers.insert("x-github-hook-id", HeaderValue::from_str(&"9".repeat(5_000)).unwrap());
+    for _ in 0..20 {
+        forged.headers.append("content-type", HeaderValue::from_static("text/plain"));
+    }
+    assert!(world.send(&inbox, &forged).await.is_err());
+    let kept = world.arrived(&inbox).await.remove(0).headers;
+    let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(names, ["content-type", "user-agent"]);
+    assert_eq!(kept[0].1, "application/json");
+    assert!((250..=256).contains(&kept[1].1.len()), "{}", kept[1].1.len());
+}
+
+#[tokio::test]
+async fn a_type_is_not_read_from_a_header_that_proves_something() {
+    let world = World::new().await;
+    let create = async |mode, auth_header: Option<&str>, event_header: &str| {
+        let mut settings = SourceSettings::new(Name::parse("Hook").unwrap(), "generic", mode);
+        settings.auth_header = auth_header.map(str::to_owned);
+        settings.event_header = Some(event_header.to_owned());
+        let create = CreateSource { settings, project: None, secret: None, provider_token: None };
+        world.engine.create_source(&world.caller, create).await
+    };
+    for (mode, auth_header, event_header) in [
+        (AuthMode::StaticHeader, None, "X-Webhook-Secret"),
+        (AuthMode::StaticHeader, Some("x-shared"), "X-Shared"),
+        (AuthMode::Bearer, None, "Authorization"),
+        (AuthMode::GitlabToken, None, "x-gitlab-token"),
+        (AuthMode::GithubHmacSha256, None, "x-hub-signature-256"),
+        (AuthMode::StripeWebhookSignature, None, "stripe-signature"),
+        (AuthMode::ShopifyHmacSha256, None, "x-shopify-hmac-sha256"),
+        (AuthMode::None, None, "cookie"),
+    ] {
+        let refused = create(mode, auth_header, event_header).await.unwrap_err();
+        let ErrorKind::Invalid(fields) = refused.kind else { panic!("{refused:?}") };
+        assert_eq!(fields[0].location, "body.event_header", "{event_header}");
+    }
+    assert!(create(AuthMode::StaticHeader, Some("x-shared"), "x-kind").await.is_ok());
+    assert!(create(AuthMode::Bearer, None, "x-shared").await.is_ok());
+}
+
+/// Begins to send, and hangs up while the store works on it.
+async fn hang_up(world: &World, inbox: &Inbox, sent: &Sent) {
+    let mut sending = Box::pin(world.send(inbox, sent));
+    let first = std::future::poll_fn(|context| Poll::Ready(sending.as_mut().poll(context).is_ready())).await;
+    assert!(!first, "it was over before one could hang up");
+}
+
+#[tokio::test]
+async fn who_hangs_up_is_charged_for_what_is_stored_and_not_for_repeats() {
+    let world = World::new().await;
+    let inbox = world.inbox("github", |settings| settings.rate_limit_per_minute = 3).await;
+    world.accepted(&inbox, &Sent::pull_request(1, "one")).await;
+    hang_up(&world, &inbox, &Sent::pull_request(1, "one")).await;
+    hang_up(&world, &inbox, &Sent::pull_request(2, "two")).await;
+    // One more fits once the store has told that the repeat was one.
+    let mut third = world.send(&inbox, &Sent::pull_request(3, "three")).await;
+    for _ in 0..1_000 {
+        if third.is_ok() {
+            break;
+        }
+        third = world.send(&inbox, &Sent::pull_request(3, "three")).await;
+    }
+    assert!(matches!(third, Ok(Receipt::Accepted { .. })), "{third:?}");
+    let keys: Vec<_> =
+        world.arrived(&inbox).await.into_iter().filter_map(|delivery| delivery.dedup_key).collect();
+    assert!(keys.contains(&"two".to_owned()), "{keys:?}");
+    let limited = world.send(&inbox, &Sent::pull_request(4, "four")).await;
+    assert!(matches!(limited, Err(Refusal::RateLimited { .. })), "{limited:?}");
 }

@@ -149,11 +149,13 @@ fn crowded_spaces(reading: &Reading, bytes_max: u64) -> Done<Vec<i64>> {
     rows::collect(&mut statement, [rows::stored(bytes_max)], |row| Ok(row.get(0)?))
 }
 
-/// Messages that are too old, but for those that began a turn which has not ended.
+/// Messages that are too old, but for those of which the answer is waited for.
 fn old_messages(reading: &Reading, prune: &PruneInbound, count: usize) -> Done<Vec<(i64, String, Vec<u8>)>> {
     let mut statement = reading.connection().prepare_cached(
         "SELECT m.space, m.session, m.id FROM messages m INDEXED BY messages_age
-         WHERE m.created_at < ?1 AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.id = m.id)
+         WHERE m.created_at < ?1 AND NOT EXISTS
+             (SELECT 1 FROM turns t INDEXED BY turns_message
+              WHERE t.kind = 1 AND t.subject = m.id AND t.space = m.space)
          ORDER BY m.created_at LIMIT ?2",
     )?;
     rows::collect(&mut statement, (prune.sessions_before.as_millis(), limit(count)), |row| {
@@ -324,7 +326,8 @@ fn remove_message(work: &Work<'_>, (space, session, id): (i64, &str, &[u8])) -> 
         .connection
         .prepare_cached(
             "DELETE FROM messages WHERE space = ?1 AND session = ?2 AND id = ?3
-                 AND NOT EXISTS (SELECT 1 FROM turns t WHERE t.id = ?3)",
+                 AND NOT EXISTS (SELECT 1 FROM turns t INDEXED BY turns_message
+                                 WHERE t.kind = 1 AND t.subject = ?3 AND t.space = ?1)",
         )?
         .execute((space, session, id))?;
     if removed > 0 {

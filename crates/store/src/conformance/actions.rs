@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use posthouse_types::{Action, ActionId, ActionStatus, InboundId, InboundStatus, Turn, TurnId, Work};
 
-use super::build::{World, at, ok, text, ulid};
+use super::build::{World, at, ok, session, text, ulid};
 use super::parcels::{action, prune_nothing};
 use crate::{Acceptance, Change, Store, TurnEnd};
 
@@ -169,6 +169,30 @@ pub async fn actions_have_turns(store: Arc<dyn Store>) {
     world.change(vec![Change::Turn(last)]).await;
     assert!(ok(store.delete_source(world.space, before.source).await), "it existed");
     assert_eq!(world.claim_turns(at(9)).await, [], "it goes with the source");
+}
+
+/// An approved action that waits to be carried out fails with its session; one that is not approved stays as it is.
+pub async fn approved_actions_fail_with_their_session(store: Arc<dyn Store>) {
+    use ActionStatus::{Approved, Error, Success};
+    let (world, delivery) = done(&store).await;
+    ok(store.insert_session(session(world.space, "s")).await);
+    let made = async |status, name: &str, second| {
+        let made = Action { status, ..action(world.space, delivery, at(second)) };
+        let turn = Turn { session: text(name), ..carry_out(&world, made.id, second) };
+        world.change(vec![put(&made), Change::Turn(turn)]).await;
+        made
+    };
+    let approved = [made(Approved, "s", 2).await, made(Approved, "s", 3).await];
+    let others = [made(Success, "s", 4).await, made(Approved, "t", 5).await];
+    assert!(ok(store.delete_session(world.space, &text("s")).await), "it existed");
+    for action in approved {
+        let read = ok(store.action(world.space, action.id).await).expect("it is there");
+        assert_eq!((read.status, read.error.as_deref()), (Error, Some("the session was deleted")));
+    }
+    for action in others {
+        assert_eq!(ok(store.action(world.space, action.id).await), Some(action));
+    }
+    assert_eq!(world.status(delivery).await, InboundStatus::Completed, "their delivery stays as it is");
 }
 
 /// A turn may be about a delivery that is there, and about no other.

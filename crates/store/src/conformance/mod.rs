@@ -204,6 +204,7 @@ macro_rules! conformance_suite {
 
             turns::a_claim_takes_turns_that_are_due
             turns::a_claimed_turn_belongs_to_its_claimer
+            turns::claims_of_turns_are_fair
             turns::concurrent_claimers_share_the_turns
             turns::a_session_has_one_turn_at_a_time
             turns::a_retry_keeps_the_session_waiting
@@ -223,6 +224,7 @@ macro_rules! conformance_suite {
             actions::an_action_needs_its_delivery
             actions::an_action_is_decided_once
             actions::actions_have_turns
+            actions::approved_actions_fail_with_their_session
             actions::turns_need_their_delivery
 
             prune_inbound::prune_removes_what_is_old_of_inbound

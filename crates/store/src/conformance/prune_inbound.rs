@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use posthouse_types::{InboundId, MessageId, SourceId, Turn, TurnId, Work};
+use posthouse_types::{InboundId, SourceId, Turn, TurnId, Work};
 
 use super::build::{DAY_S, World, at, message, ok, session, text, ulid, vote};
 use super::parcels::{Parcel, action, content, prune_nothing, snapshot};
@@ -272,28 +272,29 @@ pub async fn prune_removes_old_messages_and_sessions(store: Arc<dyn Store>) {
 pub async fn prune_spares_messages_with_a_turn(store: Arc<dyn Store>) {
     let world = World::new(&store).await;
     ok(store.insert_session(session(world.space, "s")).await);
-    let mut turns = Vec::new();
+    let mut asked = Vec::new();
     for second in -9..-4 {
         let said = message(world.space, "s", at(second));
         let turn = Turn {
-            id: TurnId::from_u128(said.id.as_u128()),
+            id: TurnId::from_u128(ulid(at(second))),
             space: world.space,
             session: text("s"),
             work: Work::Message(said.id),
             starts: 0,
             queued_at: at(second),
         };
-        world.change(vec![Change::Message(said), Change::Turn(turn.clone())]).await;
-        turns.push(turn);
+        asked.push(said.id);
+        world.change(vec![Change::Message(said), Change::Turn(turn)]).await;
     }
     let said = message(world.space, "s", at(-1));
     world.change(vec![Change::Message(said)]).await;
     let slice = PruneInbound { sessions_before: at(0), limit: 2, ..prune_nothing() };
     assert_eq!(world.prune_inbound(slice).await.messages, 1, "that which nobody waits for");
     world.work_off(at(0), TurnEnd::Done).await;
-    assert_eq!(world.prune_inbound(slice).await.messages, 1);
-    let id = MessageId::from_u128(turns[1].id.as_u128());
-    assert!(ok(store.message(world.space, &text("s"), id).await).is_some());
+    assert_eq!(world.prune_inbound(slice).await.messages, 1, "that which was answered");
+    for (index, id) in asked.into_iter().enumerate() {
+        assert_eq!(ok(store.message(world.space, &text("s"), id).await).is_some(), index > 0);
+    }
 }
 
 /// Pruning an empty store is done at once.

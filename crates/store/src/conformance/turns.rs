@@ -88,6 +88,47 @@ pub async fn a_claimed_turn_belongs_to_its_claimer(store: Arc<dyn Store>) {
     ok(store.release_turns(vec![]).await);
 }
 
+/// When more is due than is asked for, no space has to wait for another one's backlog; what nobody else wants goes to
+/// whoever wants it.
+pub async fn claims_of_turns_are_fair(store: Arc<dyn Store>) {
+    let [busy, other, third] = [World::new(&store).await, World::new(&store).await, World::new(&store).await];
+    let queue = async |world: &World, name: &str, second| {
+        let source = world.source().await;
+        let mut queued = Vec::new();
+        for index in 0..10 {
+            queued.push(of(world.arrive_in(source, &format!("{name}{index}"), at(second)).await));
+        }
+        queued
+    };
+    let long = queue(&busy, "a", 1).await;
+    let alone = busy.claim_some(at(9), 4).await;
+    assert_eq!(ids(&alone.turns), long[..4], "nobody else wants anything");
+    let late = queue(&other, "b", 2).await;
+    let claim = async |limit| {
+        let mut claimed = [Vec::new(), Vec::new(), Vec::new()];
+        for turn in busy.claim_some(at(9), limit).await.turns {
+            let index = [&busy, &other, &third].iter().position(|world| world.space == turn.space);
+            claimed[index.expect("there is no other space")].push(turn.id);
+        }
+        claimed
+    };
+    let made_up = claim(4).await;
+    assert_eq!(made_up, [vec![], late[..4].to_vec(), vec![]], "the other one has half now");
+    let shared = claim(4).await;
+    assert_eq!(shared, [long[4..6].to_vec(), late[4..6].to_vec(), vec![]], "each half, its oldest first");
+
+    let latest = queue(&third, "c", 3).await;
+    let mut taken = Vec::new();
+    for _ in 0..3 {
+        taken.extend(claim(1).await.into_iter().flatten());
+    }
+    for first in [long[6], late[6], latest[0]] {
+        assert!(taken.contains(&first), "one after the other has its turn, also one by one");
+    }
+    let rest = claim(1000).await;
+    assert_eq!(rest, [long[7..].to_vec(), late[7..].to_vec(), latest[1..].to_vec()], "and in the end all");
+}
+
 /// Many who claim at once share the work.
 pub async fn concurrent_claimers_share_the_turns(store: Arc<dyn Store>) {
     let world = World::new(&store).await;

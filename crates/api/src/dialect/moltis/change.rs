@@ -71,13 +71,13 @@ pub(super) struct Change {
     model: Sometimes<String>,
     system_prompt_suffix: Sometimes<String>,
     tools: Sometimes<ToolPolicy>,
-    auth: AuthMode,
+    auth: Option<AuthMode>,
     header: Sometimes<String>,
     profile: Option<String>,
     provider_url: Sometimes<EndpointUrl>,
     event_header: Sometimes<String>,
     events: Option<TypeFilter>,
-    session: SessionMode,
+    session: Option<SessionMode>,
     allowed_cidrs: Option<Vec<String>>,
     max_body_bytes: Option<u32>,
     rate_limit_per_minute: Option<u32>,
@@ -121,8 +121,7 @@ impl Change {
         let mut fields = Fields::default();
         let auth =
             fields.read_if(sent.auth_mode.as_deref(), AuthMode::from_str, || "body.authMode".to_owned());
-        let auth = auth.unwrap_or(now.auth);
-        let (header, secret) = auth_config(sent.auth_config, auth, &mut fields);
+        let (header, secret) = auth_config(sent.auth_config, auth.unwrap_or(now.auth), &mut fields);
         let provider = source_config(sent.source_config, &mut fields);
         only_log(sent.deliver_to, sent.deliver_extra, &mut fields);
         let agent = sent
@@ -164,7 +163,8 @@ impl Change {
         Ok(change)
     }
 
-    /// Makes the change.
+    /// Makes the change. What was not sent stays as it is in `settings`, which may be newer than what the change was
+    /// read against.
     pub(super) fn apply(&self, settings: &mut SourceSettings) {
         let overrides = &mut settings.overrides;
         set(&mut overrides.model, self.model.as_ref());
@@ -177,15 +177,15 @@ impl Change {
         set(&mut settings.enabled, self.enabled.as_ref());
         set(&mut settings.agent, self.agent.as_ref());
         set(&mut settings.profile, self.profile.as_ref());
-        settings.auth = self.auth;
+        set(&mut settings.auth, self.auth.as_ref());
         set(&mut settings.auth_header, self.header.as_ref());
-        if self.auth != AuthMode::StaticHeader {
+        if settings.auth != AuthMode::StaticHeader {
             settings.auth_header = None;
         }
         set(&mut settings.provider_url, self.provider_url.as_ref());
         set(&mut settings.event_header, self.event_header.as_ref());
         set(&mut settings.events, self.events.as_ref());
-        settings.session = self.session.clone();
+        set(&mut settings.session, self.session.as_ref());
         set(&mut settings.allowed_cidrs, self.allowed_cidrs.as_ref());
         set(&mut settings.max_body_bytes, self.max_body_bytes.as_ref());
         set(&mut settings.rate_limit_per_minute, self.rate_limit_per_minute.as_ref());
@@ -208,30 +208,33 @@ fn listed<T>(
     lists.map_err(|(list, invalid)| fields.refuse(format!("{member}.{list}"), invalid)).ok()
 }
 
-/// The mode, and the name that only one of them has.
+/// The mode, and the name that only one of them has; `None` when neither was sent.
 fn session(
     mode: Option<&str>,
     key: Sometimes<String>,
     now: &SourceSettings,
     fields: &mut Fields,
-) -> SessionMode {
+) -> Option<SessionMode> {
+    if mode.is_none() && key.is_none() {
+        return None;
+    }
     let mode = mode.unwrap_or(now.session.as_str());
     if mode == "named_session" {
         let before = match &now.session {
             SessionMode::NamedSession(name) => name.clone(),
             SessionMode::PerDelivery | SessionMode::PerEntity => None,
         };
-        return SessionMode::NamedSession(key.unwrap_or(before));
+        return Some(SessionMode::NamedSession(key.unwrap_or(before)));
     }
-    if key.is_some_and(|key| key.is_some()) {
+    if key.as_ref().is_some_and(Option::is_some) {
         fields.refuse("body.namedSessionKey", "only goes with the sessionMode named_session");
     }
     match mode {
-        "per_delivery" => SessionMode::PerDelivery,
-        "per_entity" => SessionMode::PerEntity,
+        "per_delivery" => Some(SessionMode::PerDelivery),
+        "per_entity" => Some(SessionMode::PerEntity),
         _ => {
             fields.refuse("body.sessionMode", "must be per_delivery, per_entity or named_session");
-            SessionMode::default()
+            None
         }
     }
 }
@@ -345,5 +348,47 @@ fn only_log(to: Sometimes<String>, extra: Sometimes<Value>, fields: &mut Fields)
     let nothing = |extra: &Value| extra.as_object().is_some_and(Map::is_empty);
     if extra.flatten().is_some_and(|extra| !nothing(&extra)) {
         fields.refuse("body.deliverExtra", "must be empty, or absent: no channel takes any");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn now() -> SourceSettings {
+        SourceSettings::new(Name::parse("n").unwrap(), DEFAULT_PROFILE, AuthMode::None)
+    }
+
+    fn read_against(now: &SourceSettings, members: Value) -> Change {
+        let Value::Object(members) = members else { panic!("a patch is an object") };
+        patch(members, now).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn what_was_not_sent_keeps_what_others_changed_meanwhile() {
+        let change = read_against(&now(), json!({ "description": "d" }));
+        let mut settings = SourceSettings {
+            auth: AuthMode::StaticHeader,
+            auth_header: Some("x-secret".to_owned()),
+            session: SessionMode::PerEntity,
+            ..now()
+        };
+        let expected = SourceSettings { description: "d".to_owned(), ..settings.clone() };
+        change.apply(&mut settings);
+        assert_eq!(settings, expected);
+    }
+
+    #[test]
+    fn a_header_goes_with_the_mode_that_has_one() {
+        let change = read_against(&now(), json!({ "authMode": "bearer", "authConfig": { "token": "t" } }));
+        let mut settings = SourceSettings {
+            auth: AuthMode::StaticHeader,
+            auth_header: Some("x-secret".to_owned()),
+            ..now()
+        };
+        change.apply(&mut settings);
+        assert_eq!((settings.auth, settings.auth_header), (AuthMode::Bearer, None));
     }
 }

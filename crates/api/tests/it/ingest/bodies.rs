@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::http::Request;
-use axum::http::header::CONTENT_LENGTH;
-use futures_util::stream;
+use axum::http::header::{CONTENT_LENGTH, RETRY_AFTER};
+use futures_util::{StreamExt as _, stream};
 use posthouse_api::ApiOptions;
 use posthouse_engine::Options;
 use posthouse_types::AuthMode;
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use super::Inbox;
 use crate::world::World;
@@ -100,4 +101,33 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     assert_eq!(answer.status, 408);
     assert_eq!(answer.json(), json!({ "error": "the request took too long" }));
     assert!(world.recorded(&inbox).await.is_empty());
+}
+
+#[tokio::test]
+async fn bodies_have_no_more_room_than_there_is_for_all() {
+    let api = ApiOptions { ingest_bytes_max: 2 * PIECE, ..ApiOptions::default() };
+    let world = World::with(Options::default(), api).await;
+    let inbox = small(&world).await;
+    let piece = || Ok::<_, Infallible>(Bytes::from(vec![b'x'; PIECE]));
+    let (reached, stalls) = tokio::sync::oneshot::channel();
+    // Two pieces, and then nothing: one that is not asked for further pieces has been let in with both.
+    let stalled = stream::iter([piece(), piece()]).chain(stream::once(async move {
+        reached.send(()).unwrap();
+        std::future::pending().await
+    }));
+    let request = |body| Request::builder().method("POST").uri(&inbox.path).body(body).unwrap();
+    let first = tokio::spawn(world.router.clone().oneshot(request(Body::from_stream(stalled))));
+    stalls.await.unwrap();
+
+    let answer = world.knock(request(Body::from("x"))).await;
+    assert_eq!((answer.status.as_u16(), &answer.headers[RETRY_AFTER]), (503, &"1".parse().unwrap()));
+    assert_eq!(answer.json(), json!({ "error": "too many bodies are being read; try again" }));
+    assert_eq!(world.knock(request(Body::empty())).await.status, 202, "nothing needs no room");
+
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    let pieces = stream::iter([piece(), piece()]);
+    assert_eq!(world.knock(request(Body::from_stream(pieces))).await.status, 202, "it was given back");
+    assert_eq!(world.deliver_to(&inbox, &[], &"y".repeat(2 * PIECE)).await.status, 202, "each time");
+    assert_eq!(world.deliver_to(&inbox, &[], &"x".repeat(2 * PIECE + 1)).await.status, 503);
 }

@@ -52,6 +52,7 @@ const SOURCE_MEMBERS: &[(&str, &[&str])] = &[
     (r#""overrides": {"tools": ["a b"]}"#, &["body.overrides.tools"]),
     (r#""overrides": {"tools": {"deny": ["*a"]}}"#, &["body.overrides.tools.deny"]),
     (r#""overrides": {"tools": {"allows": []}}"#, &["body.overrides.tools.allows"]),
+    (r#""overrides": {"tools": ["github_post_coment"]}"#, &["body.overrides.tools.allow[0]"]),
     (r#""overrides": {"tools": [7]}"#, &["body.overrides.tools[0]"]),
     (r#""rate_limit_per_minute": 0"#, &["body.rate_limit_per_minute"]),
     (r#""rate_limit_per_minute": 100000001"#, &["body.rate_limit_per_minute"]),

@@ -174,11 +174,11 @@ async fn a_mode_changes_with_what_belongs_to_it() {
             Some("three"),
         ),
         (
-            json!({"mode": null, "header": "X-A"}),
+            json!({"mode": null, "header": "X-A", "token": "four"}),
             json!({"mode": "static_header", "header": "x-a"}),
-            Some("three"),
+            Some("four"),
         ),
-        (json!({"header": null}), json!({"mode": "static_header", "header": null}), Some("three")),
+        (json!({"header": null}), json!({"mode": "static_header", "header": null}), Some("four")),
     ] {
         let answer = world.call("PATCH", &path, &json!({ "auth": change }).to_string()).await;
         assert_eq!(answer.status, 200, "{change}: {}", answer.text());
@@ -191,6 +191,9 @@ async fn a_mode_changes_with_what_belongs_to_it() {
             None => assert_eq!(secret().await.slug(), "not-found", "{change}"),
         }
     }
+    // What was sent in the clear must not become what signs.
+    let refused = world.call("PATCH", &path, r#"{"auth": {"mode": "github_hmac_sha256"}}"#).await;
+    assert_eq!((refused.status.as_u16(), refused.locations()), (422, vec!["body.auth.secret".to_owned()]));
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The beginning of a turn, in one commit: the session, the message, the events that tell of them.
 
 use posthouse_store::{Accept, Acceptance, Change, NewEvent, SessionRecord, StoreError};
-use posthouse_types::{Action, ActionStatus, Message, MessageId, Role, Turn, Work};
+use posthouse_types::{Action, ActionStatus, Message, MessageId, Role, Timestamp, Turn, Work};
 use serde_json::{Map, json};
 
 use super::context::{Context, Delivered};
@@ -18,6 +18,8 @@ pub(super) enum Begun {
     },
     /// What it is about is gone.
     No,
+    /// Its session belongs to another project than its source.
+    ForeignSession,
 }
 
 /// Writes the beginning of a turn.
@@ -36,9 +38,12 @@ pub(super) async fn begin(
     {
         let known = engine.store.session(turn.space, &turn.session).await?;
         let is_new = known.is_none();
+        let fresh = new_session(engine, turn, delivered).await?;
         let session = match known {
+            // A source must not be a way into the conversations of another project.
+            Some(session) if session.project != fresh.project => return Ok(Begun::ForeignSession),
             Some(session) => session,
-            None => new_session(engine, turn, delivered).await?,
+            None => fresh,
         };
         let happening = Happening::in_session(&session, now);
         if is_new {
@@ -48,7 +53,7 @@ pub(super) async fn begin(
                 "source_id": delivered.delivery.source.to_string(),
                 "delivery_id": delivered.delivery.id.to_string(),
             });
-            events.push(engine.happened(&happening, "session.started", &payload));
+            events.push(engine.happened(&happening, "session.started", payload));
             changes.push(Change::Session(session.clone()));
         }
         let message = Message {
@@ -63,19 +68,20 @@ pub(super) async fn begin(
             tokens: None,
             created_at: now,
         };
-        events.push(engine.happened(&happening, "session.message", &message_payload(&message)));
+        events.push(engine.happened(&happening, "session.message", message_payload(&message)));
         changes.push(Change::Message(message));
     }
     changes.push(Change::TurnStarted(turn.id, now));
     let earlier = earlier(engine, context).await?;
-    changes.extend(interrupted(&earlier, now));
+    let unknown = earlier.iter().filter(|action| action.status == ActionStatus::Unknown);
+    changes.extend(unknown.map(|action| Change::Action(Box::new(action.clone()))));
     let accept = Accept { space: turn.space, events, changes, idempotency: None };
     match engine.store.accept(accept).await? {
         Acceptance::New => Ok(Begun::Yes { earlier }),
         other => {
             tracing::debug!(turn.id = %turn.id, ?other, "a turn was not begun: what it is about is gone");
             // Its session or delivery may be gone while it is not: it must not come up again for ever.
-            super::end::abandon(engine, turn).await?;
+            super::end::abandon(engine, turn, "its session is gone").await?;
             Ok(Begun::No)
         }
     }
@@ -102,25 +108,33 @@ async fn new_session(
     })
 }
 
-/// What was done about the delivery before this run.
+/// What runs before this one did: about the delivery; or, where a person is answered, to answer the same message (what
+/// was done before that may well be wanted again). What was under way when such a run was cut off is not known to be
+/// done.
 async fn earlier(engine: &Engine, context: &Context) -> Result<Vec<Action>, StoreError> {
-    match (&context.delivery, context.turn.work) {
-        (Some(delivered), Work::Delivery(_)) if delivered.delivery.runs > 0 => {
-            engine.store.actions(context.turn.space, delivered.delivery.id).await
+    let turn = &context.turn;
+    let Some(delivered) = &context.delivery else { return Ok(Vec::new()) };
+    let since = match turn.work {
+        Work::Delivery(_) if delivered.delivery.runs > 0 => delivered.delivery.received_at,
+        Work::Message(_) if turn.starts > 0 => turn.queued_at,
+        _ => return Ok(Vec::new()),
+    };
+    let mut actions = engine.store.actions(turn.space, delivered.delivery.id).await?;
+    actions.retain(|action| action.created_at >= since);
+    for action in &mut actions {
+        if action.status == ActionStatus::Running {
+            *action = cut_off(action, engine.clock.now());
         }
-        _ => Ok(Vec::new()),
     }
+    Ok(actions)
 }
 
-/// Actions that were under way when an earlier run was cut off.
-fn interrupted(earlier: &[Action], now: posthouse_types::Timestamp) -> impl Iterator<Item = Change> {
-    let running = earlier.iter().filter(|action| action.status == ActionStatus::Running);
-    running.map(move |action| {
-        Change::Action(Box::new(Action {
-            status: ActionStatus::Error,
-            error: Some("interrupted: it is not known whether it was carried out".to_owned()),
-            updated_at: now,
-            ..action.clone()
-        }))
-    })
+/// An action that was under way when its run was cut off.
+pub(super) fn cut_off(action: &Action, now: Timestamp) -> Action {
+    Action {
+        status: ActionStatus::Unknown,
+        error: Some("interrupted: it is not known whether it was carried out".to_owned()),
+        updated_at: now,
+        ..action.clone()
+    }
 }

@@ -12,8 +12,9 @@ use posthouse_types::limits::ACTION_BYTES_MAX;
 use posthouse_types::{Action, ActionId, ActionStatus, Outcome, SecretText, SessionId, SourceId, Turn};
 use serde_json::{Value, json};
 
+use super::begin::cut_off;
 use super::context::Delivered;
-use super::end::{Ending, end};
+use super::end::{Ending, end, persist};
 use crate::Engine;
 use crate::inbound::headers_of;
 use crate::measure;
@@ -50,6 +51,19 @@ fn payload(delivered: &Delivered) -> Value {
     incoming.payload().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
 }
 
+/// Why an action was not carried out, or whether that is not known.
+struct Failure {
+    error: String,
+    unknown: bool,
+}
+
+impl Failure {
+    /// Nothing was done.
+    fn sure(error: impl Into<String>) -> Self {
+        Self { error: error.into(), unknown: false }
+    }
+}
+
 /// Makes the requests of an action; what came of them is in the action that is answered.
 pub(super) async fn carry_out(
     engine: &Engine,
@@ -59,7 +73,7 @@ pub(super) async fn carry_out(
     arguments: &Value,
 ) -> Action {
     let result = match means {
-        None => Err("the source has no credential for the provider".to_owned()),
+        None => Err(Failure::sure("the source has no credential for the provider")),
         Some(means) => requests(engine, means, tool, &action, arguments).await,
     };
     action.updated_at = engine.now();
@@ -69,8 +83,9 @@ pub(super) async fn carry_out(
             action.object = serde_json::from_slice(&answer).ok().and_then(|answer| (tool.object)(&answer));
             action.output = Some(bounded(&answer));
         }
-        Err(error) => {
-            action.status = ActionStatus::Error;
+        Err(Failure { error, unknown }) => {
+            // What only looks can be looked at again.
+            action.status = if unknown && tool.writes { ActionStatus::Unknown } else { ActionStatus::Error };
             action.error = Some(error);
         }
     }
@@ -83,9 +98,10 @@ async fn requests(
     tool: &Tool,
     action: &Action,
     arguments: &Value,
-) -> Result<bytes::Bytes, String> {
+) -> Result<bytes::Bytes, Failure> {
     let earlier = engine.store.actions(action.space, action.delivery).await;
-    let earlier = earlier.map_err(|error| format!("what was done before can not be read: {error}"))?;
+    let earlier =
+        earlier.map_err(|error| Failure::sure(format!("what was done before can not be read: {error}")))?;
     let made: Vec<String> = earlier.into_iter().filter_map(|action| action.object).collect();
     let context = tool::Context {
         payload: &means.payload,
@@ -94,7 +110,7 @@ async fn requests(
         action: action.id,
         made: &made,
     };
-    let calls = (tool.prepare)(&context, arguments).map_err(|unable| unable.to_string())?;
+    let calls = (tool.prepare)(&context, arguments).map_err(|unable| Failure::sure(unable.to_string()))?;
     let count = calls.len();
     let mut last = bytes::Bytes::new();
     for (index, call) in calls.into_iter().enumerate() {
@@ -107,22 +123,31 @@ async fn requests(
             response_kept_bytes_max: ACTION_BYTES_MAX,
         };
         let report = engine.sender.send(request).await;
-        last = taken(report).map_err(|error| match count {
-            1 => error,
-            _ => format!("request {} of {count}: {error}", index + 1),
+        last = taken(report).map_err(|failure| Failure {
+            error: match count {
+                1 => failure.error,
+                _ => format!("request {} of {count}: {}", index + 1, failure.error),
+            },
+            // Those before it were carried out.
+            unknown: failure.unknown || index > 0,
         })?;
     }
     Ok(last)
 }
 
 /// The answer of a provider that took the request, or what it said instead.
-fn taken(report: SendReport) -> Result<bytes::Bytes, String> {
+fn taken(report: SendReport) -> Result<bytes::Bytes, Failure> {
     match report.outcome {
         Outcome::Delivered { .. } => Ok(report.response_body),
         Outcome::Refused { status } => {
-            Err(format!("the provider answered {status}: {}", bounded(&report.response_body)))
+            let error = format!("the provider answered {status}: {}", bounded(&report.response_body));
+            // A gateway's word is none of the provider's.
+            Err(Failure { error, unknown: matches!(status, 502 | 504) })
         }
-        other => Err(report.error.unwrap_or_else(|| format!("the provider could not be asked: {other:?}"))),
+        other => {
+            let error = report.error.unwrap_or_else(|| format!("the provider could not be asked: {other:?}"));
+            Err(Failure { error, unknown: matches!(other, Outcome::Timeout) })
+        }
     }
 }
 
@@ -143,7 +168,7 @@ pub(super) async fn record(
     action: &Action,
     tell: bool,
 ) -> Result<(), StoreError> {
-    let ended = matches!(action.status, ActionStatus::Success | ActionStatus::Error);
+    let ended = matches!(action.status, ActionStatus::Success | ActionStatus::Error | ActionStatus::Unknown);
     let mut events = Vec::new();
     if tell
         && ended
@@ -161,14 +186,14 @@ pub(super) async fn record(
             "object": action.object,
         });
         let happening = Happening::in_session(&session, action.updated_at);
-        events.push(engine.happened(&happening, "action.taken", &payload));
+        events.push(engine.happened(&happening, "action.taken", payload));
     }
     if ended {
         measure::acted(source, &action.tool, action.status.as_str());
     }
     let changes = vec![Change::Action(Box::new(action.clone()))];
     let accept = Accept { space: action.space, events, changes, idempotency: None };
-    match engine.store.accept(accept).await? {
+    match persist(engine, accept).await? {
         Acceptance::New => Ok(()),
         // Its delivery was deleted with its source: there is nothing to record it with.
         _ => Err(StoreError::Stale),
@@ -183,7 +208,9 @@ pub(super) async fn approved(engine: &Arc<Engine>, turn: &Turn, id: ActionId) ->
     };
     let loaded = Delivered::load(engine, turn, action.delivery).await?;
     let Some(delivered) = loaded else {
-        return end(engine, turn, None, Ending::failed("the delivery is not kept any more")).await;
+        let error = "the body of the delivery is not kept any more";
+        write(engine, failed(engine, action, error)).await?;
+        return end(engine, turn, None, Ending::failed(error)).await;
     };
     let profile = providers::find(&delivered.configured.source.profile);
     let tool = profile.and_then(|profile| tool::find(profile.tools, &action.tool));
@@ -191,16 +218,14 @@ pub(super) async fn approved(engine: &Arc<Engine>, turn: &Turn, id: ActionId) ->
     let arguments: Value = serde_json::from_str(&action.input).unwrap_or(Value::Null);
     let action = match (tool, action.status) {
         (Some(tool), ActionStatus::Approved) => {
+            let means = Means::of(engine, &delivered).await?;
             let running = Action { status: ActionStatus::Running, updated_at: engine.now(), ..action };
             record(engine, &turn.session, source, &running, false).await?;
-            let means = Means::of(engine, &delivered).await?;
             carry_out(engine, means.as_ref(), tool, running, &arguments).await
         }
         (_, ActionStatus::Approved) => failed(engine, action, "there is no such tool any more"),
         // It was cut off while it was carried out.
-        (_, ActionStatus::Running) => {
-            failed(engine, action, "interrupted: it is not known whether it was carried out")
-        }
+        (_, ActionStatus::Running) => cut_off(&action, engine.now()),
         _ => return end(engine, turn, None, Ending::quiet()).await,
     };
     match record(engine, &turn.session, source, &action, true).await {
@@ -213,6 +238,18 @@ pub(super) async fn approved(engine: &Arc<Engine>, turn: &Turn, id: ActionId) ->
         Some(error) => Ending::failed(error),
     };
     end(engine, turn, None, ending).await
+}
+
+/// Writes an action that no one is told of.
+async fn write(engine: &Engine, action: Action) -> Result<(), StoreError> {
+    let accept = Accept {
+        space: action.space,
+        events: Vec::new(),
+        changes: vec![Change::Action(Box::new(action))],
+        idempotency: None,
+    };
+    // Stale: its delivery is gone, and so is it.
+    persist(engine, accept).await.map(drop)
 }
 
 fn failed(engine: &Engine, action: Action, error: &str) -> Action {

@@ -16,6 +16,10 @@ use crate::session_events::{Happening, message_payload};
 /// Between a failed start and the next.
 const RETRY_AFTER: [Duration; 2] = [Duration::from_secs(5), Duration::from_secs(60)];
 
+/// How often, and how long at first, a write is waited for while the store can not take it: 6 s in all.
+const PERSIST_TRIES: u32 = 6;
+const PERSIST_WAIT: Duration = Duration::from_millis(100);
+
 /// What came of a turn.
 pub(super) struct Ending {
     end: TurnEnd,
@@ -100,7 +104,7 @@ pub(super) async fn end(
                 created_at: now,
             };
             spoken = Some(message.id);
-            events.push(engine.happened(&happening, "session.message", &message_payload(&message)));
+            events.push(engine.happened(&happening, "session.message", message_payload(&message)));
             changes.push(Change::Message(message));
         }
         let about = json!({
@@ -110,15 +114,17 @@ pub(super) async fn end(
         });
         let payload = |more: serde_json::Value| merged(about, more);
         match &end {
+            // Of an action, its own event has told.
+            _ if matches!(turn.work, Work::Action(_)) => {}
             TurnEnd::Done => {
                 let more = json!({ "message_id": spoken.map(|id| id.to_string()), "tokens": tokens });
-                events.push(engine.happened(&happening, "session.completed", &payload(more)));
+                events.push(engine.happened(&happening, "session.completed", payload(more)));
             }
             TurnEnd::Failed(error) => {
                 events.push(engine.happened(
                     &happening,
                     "session.failed",
-                    &payload(json!({ "error": error })),
+                    payload(json!({ "error": error })),
                 ));
             }
             TurnEnd::RetryAt(..) => {}
@@ -126,24 +132,43 @@ pub(super) async fn end(
     }
     changes.push(Change::TurnEnded(TurnEnded { id: turn.id, at: now, end: end.clone(), tokens }));
     let accept = Accept { space: turn.space, events, changes, idempotency: None };
-    match engine.store.accept(accept).await? {
+    match persist(engine, accept).await? {
         Acceptance::New => {
             // A conversation about a delivery is no run on it.
             let worked_on = delivered.filter(|_| matches!(turn.work, Work::Delivery(_)));
-            measure_end(engine, worked_on, &end, now).await?;
+            if let Err(error) = measure_end(engine, worked_on, &end, now).await {
+                tracing::debug!(%error, "the end of a turn could not be measured");
+            }
             Ok(())
         }
         // The session was deleted a moment ago: there is no one to tell.
-        _ => abandon(engine, turn).await,
+        _ => abandon(engine, turn, "its session is gone").await,
     }
 }
 
+/// Writes what must not be lost because the store is busy for a moment: an agent has worked for it, or a provider was
+/// told.
+pub(super) async fn persist(engine: &Engine, accept: Accept) -> Result<Acceptance, StoreError> {
+    let mut wait = PERSIST_WAIT;
+    for _ in 0..PERSIST_TRIES {
+        match engine.store.accept(accept.clone()).await {
+            Err(error @ (StoreError::Busy | StoreError::Unavailable(_))) => {
+                tracing::warn!(%error, "what came of a turn could not be written; trying again");
+                tokio::time::sleep(wait).await;
+                wait *= 2;
+            }
+            result => return result,
+        }
+    }
+    engine.store.accept(accept).await
+}
+
 /// Ends a turn without saying anything.
-pub(super) async fn abandon(engine: &Engine, turn: &Turn) -> Result<(), StoreError> {
+pub(super) async fn abandon(engine: &Engine, turn: &Turn, error: &str) -> Result<(), StoreError> {
     let ended = TurnEnded {
         id: turn.id,
         at: engine.clock.now(),
-        end: TurnEnd::Failed("its session is gone".to_owned()),
+        end: TurnEnd::Failed(error.to_owned()),
         tokens: None,
     };
     let changes = vec![Change::TurnEnded(ended)];

@@ -13,9 +13,11 @@ mod perform;
 mod prompt;
 mod toolbox;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use posthouse_store::{ClaimTurns, StoreError};
 use posthouse_types::Turn;
 use tokio::sync::watch;
@@ -105,14 +107,28 @@ impl Turns {
     }
 }
 
-/// Does a turn. When the store fails it is given back, to be tried again soon.
+/// Does a turn. When the store fails it is given back, to be tried again soon; when we do, it ends.
 async fn perform_or_release(engine: Arc<Engine>, turn: Turn) {
     let id = turn.id;
-    if let Err(error) = perform::perform(&engine, turn).await {
+    let result = AssertUnwindSafe(perform::perform(&engine, turn.clone())).catch_unwind().await;
+    let mut error = match result {
+        Ok(Ok(())) => return,
+        Ok(Err(error)) => error,
+        Err(_) => {
+            tracing::error!(turn.id = %id, "a turn ran into a fault of ours");
+            match end::abandon(&engine, &turn, "a fault of the server's").await {
+                Ok(()) => return,
+                Err(error) => error,
+            }
+        }
+    };
+    // Whoever holds a turn holds its session: it is given back however long the store can not take it.
+    loop {
         tracing::warn!(turn.id = %id, %error, "a turn could not be done; it is given back");
         tokio::time::sleep(AFTER_FAILURE).await;
-        if let Err(error) = engine.store.release_turns(vec![id]).await {
-            tracing::warn!(turn.id = %id, %error, "a turn could not be given back; it waits for the next start");
+        match engine.store.release_turns(vec![id]).await {
+            Ok(()) => return,
+            Err(again) => error = again,
         }
     }
 }

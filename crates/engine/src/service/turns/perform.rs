@@ -11,7 +11,7 @@ use posthouse_types::{
 
 use super::begin::{Begun, begin};
 use super::context::{Context, Delivered};
-use super::end::{Ending, end};
+use super::end::{Ending, abandon, end};
 use super::prompt;
 use super::toolbox::RunTools;
 use crate::Engine;
@@ -48,7 +48,14 @@ pub(super) async fn perform(engine: &Arc<Engine>, turn: Turn) -> Result<(), Stor
         (Some(delivered), Work::Delivery(_)) => Some(delivered.tell()),
         _ => None,
     };
-    let Begun::Yes { earlier } = begin(engine, &context, told.as_ref()).await? else { return Ok(()) };
+    let earlier = match begin(engine, &context, told.as_ref()).await? {
+        Begun::Yes { earlier } => earlier,
+        Begun::No => return Ok(()),
+        Begun::ForeignSession => {
+            let error = "the session of this name belongs to another project than the source";
+            return abandon(engine, &turn, error).await;
+        }
+    };
     let tools = RunTools::new(engine, &context, earlier).await?;
     let ending = match job(engine, &context).await? {
         Ok(None) => Ending::quiet(),
@@ -107,7 +114,10 @@ async fn job(engine: &Engine, context: &Context) -> Result<Result<Option<Job>, S
         };
         return with_secret(engine, turn, id, agent.settings.clone()).await;
     }
-    let Some(delivered) = &context.delivery else { return Ok(Ok(None)) };
+    // Of a source that was removed only its sessions are left.
+    let Some(delivered) = &context.delivery else {
+        return Ok(Ok(Some(Job { agent: digest(), secret: None })));
+    };
     let source = &delivered.configured.source;
     if source.deliver_only {
         return Ok(Ok(None));
@@ -115,15 +125,20 @@ async fn job(engine: &Engine, context: &Context) -> Result<Result<Option<Job>, S
     let Some(ConfiguredAgent { id, settings }) = delivered.configured.agent.clone() else {
         return Ok(Ok(Some(Job { agent: digest(), secret: None })));
     };
-    let mut agent = settings;
-    if let Some(model) = &source.overrides.model {
-        agent.model = Some(model.clone());
-    }
-    if let Some(suffix) = &source.overrides.system_prompt_suffix {
-        let prompt = [agent.system_prompt.trim_end(), suffix].join("\n\n");
-        prompt.trim().clone_into(&mut agent.system_prompt);
-    }
-    with_secret(engine, turn, id, agent).await
+    let job = with_secret(engine, turn, id, settings).await?;
+    Ok(job.map(|job| {
+        job.map(|mut job| {
+            let agent = &mut job.agent;
+            if let Some(model) = &source.overrides.model {
+                agent.model = Some(model.clone());
+            }
+            if let Some(suffix) = &source.overrides.system_prompt_suffix {
+                let prompt = [agent.system_prompt.trim_end(), suffix].join("\n\n");
+                prompt.trim().clone_into(&mut agent.system_prompt);
+            }
+            job
+        })
+    }))
 }
 
 /// The agent of sources that are bound to none.
@@ -148,6 +163,10 @@ async fn with_secret(
     let Some(record) = engine.store.agent(turn.space, id).await? else {
         return Ok(Err(format!("the agent {id} was removed")));
     };
+    // The credential is the one of now, and goes only where it was given for: an agent that runs elsewhere by now is
+    // taken as it is now.
+    let moved = agent.runner != record.agent.settings.runner;
+    let agent = if moved { record.agent.settings } else { agent };
     Ok(match open_secret(&engine.vault, id, &record.secrets) {
         Ok(secret) => Ok(Some(Job { agent, secret })),
         Err(_) => Err("the agent's secret can not be opened with the server's master key".to_owned()),
@@ -171,7 +190,10 @@ async fn run(
     };
     let mut agent = job.agent;
     if !plain {
-        agent.system_prompt = prompt::system(&agent.system_prompt, &fence, tools.earlier());
+        let template = context.delivery.as_ref().and_then(|delivered| {
+            delivered.configured.source.prompt_template.as_deref().filter(|_| context.said.is_none())
+        });
+        agent.system_prompt = prompt::system(&agent.system_prompt, &fence, template, tools.earlier());
     }
     let limit = Duration::from_secs(agent.limits.seconds.into());
     let session = context.turn.session.clone();

@@ -12,6 +12,7 @@ use posthouse_types::limits::{ACTION_BYTES_MAX, ACTIONS_PER_DELIVERY_MAX};
 use posthouse_types::{Action, ActionId, ActionStatus, InboundDelivery, SessionId, ToolCall, ToolPolicy};
 use serde_json::Value;
 
+use super::begin::cut_off;
 use super::carry_out::{Means, carry_out, record};
 use super::context::Context;
 use crate::Engine;
@@ -33,10 +34,12 @@ pub(super) struct RunTools {
 struct About {
     delivery: InboundDelivery,
     body: bytes::Bytes,
-    means: Option<Means>,
+    means: Option<Arc<Means>>,
     permitted: Vec<&'static Tool>,
     reads_payload: bool,
     approval: bool,
+    /// Actions on the delivery before this run.
+    actions_before: usize,
 }
 
 /// What was called in this run.
@@ -63,13 +66,22 @@ impl RunTools {
                 Some(About {
                     delivery: delivered.delivery.clone(),
                     body: delivered.content.body.clone(),
-                    means: Means::of(engine, delivered).await?,
+                    means: Means::of(engine, delivered).await?.map(Arc::new),
                     permitted: tools
                         .iter()
                         .filter(|tool| permits(policies, tool.name, tool.writes))
                         .collect(),
-                    reads_payload: permits(policies, FULL_PAYLOAD.name, false),
+                    // What an agent is told says that it has this tool.
+                    reads_payload: !policies
+                        .into_iter()
+                        .flatten()
+                        .any(|policy| policy.denies(FULL_PAYLOAD.name)),
                     approval: agent.is_some_and(|agent| agent.approval),
+                    actions_before: engine
+                        .store
+                        .actions(context.turn.space, delivered.delivery.id)
+                        .await?
+                        .len(),
                 })
             }
         };
@@ -110,9 +122,9 @@ impl RunTools {
             ))),
             ActionStatus::Waiting | ActionStatus::Approved => Some(answer("waits for a person's approval")),
             ActionStatus::Denied => Some(refusal("a person denied this")),
-            ActionStatus::Running => Some(refusal(
-                "this was begun before and cut off: it may have been carried out, so it is not repeated",
-            )),
+            ActionStatus::Running | ActionStatus::Unknown => {
+                Some(refusal("this was begun before and may have been carried out, so it is not repeated"))
+            }
             ActionStatus::Error => None,
         }
     }
@@ -131,7 +143,7 @@ impl RunTools {
             self.called(tool.name, &arguments, None);
             return Ok(output);
         }
-        if self.earlier.len() + self.done.lock().actions.len() >= ACTIONS_PER_DELIVERY_MAX {
+        if about.actions_before + self.done.lock().actions.len() >= ACTIONS_PER_DELIVERY_MAX {
             return Ok(refusal(format!("there were {ACTIONS_PER_DELIVERY_MAX} actions already")));
         }
         let now = self.engine.now();
@@ -159,14 +171,36 @@ impl RunTools {
             // Before anything is sent: if this run is cut off, the next knows that it may have been done.
             record(&self.engine, &self.session, about.delivery.source, &action, false).await?;
         }
-        let action = carry_out(&self.engine, about.means.as_ref(), tool, action, &arguments).await;
-        record(&self.engine, &self.session, about.delivery.source, &action, tool.writes).await?;
+        let (action, recorded) = self.see_through(about, tool, action, arguments).await;
         let output = match (action.status, &action.error) {
             (ActionStatus::Success, _) => answer(action.output.clone().unwrap_or_default()),
             (_, error) => refusal(error.clone().unwrap_or_default()),
         };
         self.done.lock().actions.push(action);
+        if let Err(error) = recorded {
+            tracing::warn!(tool = tool.name, %error, "what came of an action could not be recorded");
+        }
         Ok(output)
+    }
+
+    /// Carries out an action and records what came of it, also when the run is over meanwhile: what the provider was
+    /// asked for is not to be forgotten half-way.
+    async fn see_through(
+        &self,
+        about: &About,
+        tool: &'static Tool,
+        action: Action,
+        arguments: Value,
+    ) -> (Action, Result<(), StoreError>) {
+        let engine = Arc::clone(&self.engine);
+        let (session, source, means) = (self.session.clone(), about.delivery.source, about.means.clone());
+        let begun = action.clone();
+        let task = tokio::spawn(async move {
+            let action = carry_out(&engine, means.as_deref(), tool, action, &arguments).await;
+            let recorded = record(&engine, &session, source, &action, tool.writes).await;
+            (action, recorded)
+        });
+        task.await.unwrap_or_else(|_| (cut_off(&begun, self.engine.now()), Ok(())))
     }
 }
 

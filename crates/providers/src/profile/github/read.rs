@@ -44,15 +44,27 @@ pub(super) fn read(incoming: &Incoming<'_>) -> Reading {
         ("check_run", "created" | "completed") => (check_run, Some("check_run")),
         _ => (Json::default(), None),
     };
-    let [id, body] = made.pick(["id", "body"]);
+    let [id, body, review_id, external_id] =
+        made.pick(["id", "body", "pull_request_review_id", "external_id"]);
+    // A comment on a line is part of a review, also when it is the only one, and our tool makes it as part of one.
+    // Source: GitHub, Webhook events and payloads, `pull_request_review_comment`.
+    let object = match (family, review_id.id()) {
+        ("pull_request_review_comment", Some(review)) => Some(format!("review:{review}")),
+        _ => kind.zip(id.id()).map(|(kind, id)| format!("{kind}:{id}")),
+    };
+    // Our tool leaves no mark in the texts of a check run, but the action's id in the member that GitHub has for that.
+    let mark = match family {
+        "check_run" => external_id.text().and_then(|id| id.parse().ok()),
+        _ => body.text().and_then(|text| find_mark(&text)),
+    };
     Reading {
         event_type: event_type(family, action.as_deref()),
         delivery_key: incoming.header("x-github-delivery").and_then(DeliveryKey::given),
         entity_key,
-        mark: body.text().and_then(|text| find_mark(&text)),
+        mark,
         mark_is_proof: false,
         sender: sender.line(),
-        object: kind.zip(id.id()).map(|(kind, id)| format!("{kind}:{id}")),
+        object,
     }
 }
 
