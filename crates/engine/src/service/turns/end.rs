@@ -112,22 +112,10 @@ pub(super) async fn end(
             "source_id": delivered.map(|delivered| delivered.delivery.source.to_string()),
             "delivery_id": delivered.map(|delivered| delivered.delivery.id.to_string()),
         });
-        let payload = |more: serde_json::Value| merged(about, more);
-        match &end {
-            // Of an action, its own event has told.
-            _ if matches!(turn.work, Work::Action(_)) => {}
-            TurnEnd::Done => {
-                let more = json!({ "message_id": spoken.map(|id| id.to_string()), "tokens": tokens });
-                events.push(engine.happened(&happening, "session.completed", payload(more)));
-            }
-            TurnEnd::Failed(error) => {
-                events.push(engine.happened(
-                    &happening,
-                    "session.failed",
-                    payload(json!({ "error": error })),
-                ));
-            }
-            TurnEnd::RetryAt(..) => {}
+        // Of an action, its own event has told.
+        if !matches!(turn.work, Work::Action(_)) {
+            let told = told_of_end(&end, spoken, tokens);
+            events.extend(told.map(|(name, more)| engine.happened(&happening, name, merged(about, more))));
         }
     }
     changes.push(Change::TurnEnded(TurnEnded { id: turn.id, at: now, end: end.clone(), tokens }));
@@ -143,6 +131,22 @@ pub(super) async fn end(
         }
         // The session was deleted a moment ago: there is no one to tell.
         _ => abandon(engine, turn, "its session is gone").await,
+    }
+}
+
+/// The event that tells of an end, and what it says; a run that is tried again has not ended.
+fn told_of_end(
+    end: &TurnEnd,
+    spoken: Option<MessageId>,
+    tokens: Option<Tokens>,
+) -> Option<(&'static str, serde_json::Value)> {
+    match end {
+        TurnEnd::Done => {
+            let message = spoken.map(|id| id.to_string());
+            Some(("session.completed", json!({ "message_id": message, "tokens": tokens })))
+        }
+        TurnEnd::Failed(error) => Some(("session.failed", json!({ "error": error }))),
+        TurnEnd::RetryAt(..) => None,
     }
 }
 
