@@ -2,8 +2,8 @@
 //!
 //! # Motivation
 //! The engine decides when an agent runs, what it is told and which tools it has. What makes up the answer differs:
-//! nothing at all ([`digest`]), a language model in one of four protocols ([`llm`]), a program that the operator
-//! allowed ([`command`]), or someone's HTTP service ([`post`]). [`Runners`] chooses by the agent's settings.
+//! nothing at all (`digest`), a language model in one of four protocols (`llm`), a program that the operator
+//! allowed (`command`), or someone's HTTP service (`post`). [`Runners`] chooses by the agent's settings.
 //!
 //! # How it works
 //! - Every call leaves through [`posthouse_egress::Sender`], of which there are two: `sender` has the address policy
