@@ -12,6 +12,7 @@ pub mod error;
 pub mod faults;
 pub mod hook;
 pub mod kill;
+mod listen;
 pub mod load;
 pub mod machine;
 pub mod payload;

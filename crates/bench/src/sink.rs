@@ -3,7 +3,6 @@
 //! The path says which endpoint it was (`/e/<number>`). One code for all uses, so that the raw limit and the
 //! gateway figures pay the same price for receiving.
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -11,14 +10,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::error::{Context, Result};
 use crate::faults::{Fault, Faults};
+use crate::listen;
 use crate::payload;
 use crate::recorder::Recorder;
 
@@ -66,7 +63,11 @@ impl Sink {
             stride,
             samples: std::iter::repeat_with(OnceLock::new).take(samples).collect(),
         });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let answering = Arc::clone(&shared);
+        let accepting = tokio::spawn(listen::accept(listener, move |request| {
+            let shared = Arc::clone(&answering);
+            async move { shared.receive(request).await }
+        }));
         Ok(Self { address, shared, accepting })
     }
 
@@ -100,25 +101,6 @@ impl Drop for Sink {
     fn drop(&mut self) {
         self.accepting.abort();
     }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    // A failed accept (out of descriptors) shows as missing deliveries; there is nobody else to tell.
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
-    }
-}
-
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.receive(request).await) }
-    });
-    // Ends with an error whenever the gateway is killed, which is expected.
-    let _closed = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Shared {

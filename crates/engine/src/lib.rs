@@ -18,6 +18,7 @@ mod keys;
 mod login;
 mod measure;
 mod messages;
+mod pages;
 mod publish;
 mod registry;
 mod schema;

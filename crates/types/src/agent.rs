@@ -47,6 +47,21 @@ pub struct AgentSettings {
     pub approval: bool,
 }
 
+impl AgentSettings {
+    /// The defaults for an agent of this name that runs so.
+    pub fn new(name: Name, runner: Runner) -> Self {
+        Self {
+            name,
+            runner,
+            model: None,
+            system_prompt: String::new(),
+            tools: None,
+            limits: AgentLimits::default(),
+            approval: false,
+        }
+    }
+}
+
 /// What runs when an agent is woken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

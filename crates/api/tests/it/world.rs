@@ -13,10 +13,14 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use posthouse_api::ApiOptions;
 use posthouse_engine::service::{Deliver, Turns};
-use posthouse_engine::{Clock, CreateKey, Engine, IdSource, Logins, Options, Parts, Vault, create_first_key};
+use posthouse_engine::{
+    Clock, CreateAgent, CreateKey, Engine, IdSource, Logins, Options, Parts, Vault, create_first_key,
+};
 use posthouse_store_sqlite::{Options as StoreOptions, Role, SqliteStore};
 use posthouse_testkit::{ManualClock, ScriptedRunner, ScriptedSender};
-use posthouse_types::{Capabilities, Capability, Environment, KeyStyle, Name};
+use posthouse_types::{
+    AgentId, AgentSettings, Capabilities, Capability, Environment, KeyStyle, Name, Runner, ToolPolicy,
+};
 use serde_json::Value;
 use tokio::sync::watch;
 use tower::ServiceExt as _;
@@ -41,6 +45,15 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// An agent of tenant `acme`, which the scripted runner plays.
+    pub(crate) async fn agent(&self, tools: Option<ToolPolicy>) -> AgentId {
+        let caller = self.engine.authenticate(&self.key).await.unwrap();
+        let settings = AgentSettings::new(Name::parse("reviewer").unwrap(), Runner::Digest);
+        let create =
+            CreateAgent { settings: AgentSettings { tools, ..settings }, project: None, secret: None };
+        self.engine.create_agent(&caller, create).await.unwrap().agent.id
+    }
+
     pub(crate) async fn new() -> Self {
         Self::with(Options::default(), ApiOptions::default()).await
     }

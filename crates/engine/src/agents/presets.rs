@@ -14,6 +14,7 @@ use posthouse_types::{
 use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result, within};
+use crate::pages::seen;
 use crate::signing::{Secret, check_secret};
 use crate::sources::check_tools;
 use crate::vault::{DoesNotOpen, Vault};
@@ -132,20 +133,9 @@ impl Engine {
         page: PageRequest<AgentId>,
     ) -> Result<Page<AgentDetail, AgentId>> {
         caller.need(Capability::Read)?;
-        let limit = page.limit;
-        let mut after = page.after;
-        let mut found = Vec::new();
-        // Agents are few (see the limit), so that passing over those of other projects costs little.
-        loop {
-            let asked = PageRequest { limit, after };
-            let Page { items, next } = self.store.agents(caller.space, asked).await?;
-            found.extend(items.into_iter().filter(|record| caller.sees(record.agent.project)));
-            if next.is_none() || found.len() > limit {
-                break;
-            }
-            after = next;
-        }
-        let Page { items, next } = Page::from_rows(found, limit, |record| record.agent.id);
+        let about = |record: &AgentRecord| (record.agent.project, record.agent.id);
+        let read = |asked| self.store.agents(caller.space, asked);
+        let Page { items, next } = seen(caller, page, about, read).await?;
         let items = items.into_iter().map(|record| self.agent_detail(record)).collect::<Result<_>>()?;
         Ok(Page { items, next })
     }

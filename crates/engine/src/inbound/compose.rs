@@ -25,10 +25,7 @@ pub(crate) fn tell(configured: &Configured, delivery: &InboundDelivery, body: &[
     let Summary { headline, text } = summary(configured, delivery, body);
     let settings = &configured.source;
     if let Some(template) = &settings.prompt_template {
-        let headers = headers_of(delivery);
-        let incoming = Incoming { headers: &headers, body, event_header: None };
-        let payload = incoming.payload().and_then(|text| serde_json::from_str(&text).ok());
-        let payload = payload.unwrap_or(Value::Null);
+        let payload = payload_of(delivery, body);
         return Told { headline, message: cut(template::render(template, &payload)) };
     }
     let mut message = String::from("Webhook delivery received.\n\n");
@@ -53,8 +50,15 @@ pub(crate) fn tell(configured: &Configured, delivery: &InboundDelivery, body: &[
     Told { headline, message: cut(message) }
 }
 
+/// What the provider said, without the form it may have been put into; null when it is no JSON.
+pub(crate) fn payload_of(delivery: &InboundDelivery, body: &[u8]) -> Value {
+    let headers = headers_of(delivery);
+    let incoming = Incoming { headers: &headers, body, event_header: None };
+    incoming.payload().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
+}
+
 /// The headers that were kept of a delivery.
-pub(crate) fn headers_of(delivery: &InboundDelivery) -> HeaderMap {
+fn headers_of(delivery: &InboundDelivery) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(delivery.headers.len());
     for (name, value) in &delivery.headers {
         if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -92,11 +96,7 @@ fn seconds(at: Timestamp) -> String {
 pub(crate) fn cut(mut text: String) -> String {
     const CUT: &str = "\n[cut]";
     if text.len() > MESSAGE_BYTES_MAX {
-        let mut end = MESSAGE_BYTES_MAX - CUT.len();
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
+        text.truncate(text.floor_char_boundary(MESSAGE_BYTES_MAX - CUT.len()));
         text.push_str(CUT);
     }
     text

@@ -23,7 +23,7 @@ use crate::measure;
 use crate::sources::Door;
 use crate::window::Window;
 
-pub(crate) use compose::{Told, cut, headers_of, tell};
+pub(crate) use compose::{Told, cut, payload_of, tell};
 pub(crate) use inspect::content_type;
 pub use inspect::{Decision, InboundDetail, InboundQuery};
 pub(crate) use session::label_of;

@@ -43,13 +43,7 @@ fn value_of(path: &str, payload: &Value) -> Option<String> {
 }
 
 fn cut(mut text: String, bytes_max: usize) -> String {
-    if text.len() > bytes_max {
-        let mut end = bytes_max;
-        while !text.is_char_boundary(end) {
-            end -= 1;
-        }
-        text.truncate(end);
-    }
+    text.truncate(text.floor_char_boundary(bytes_max));
     text
 }
 

@@ -17,6 +17,7 @@ use posthouse_types::{
 use crate::Engine;
 use crate::caller::Caller;
 use crate::error::{Error, ErrorKind, Result, within};
+use crate::pages::seen;
 
 pub use door::Door;
 pub(crate) use door::{Configured, ConfiguredAgent, Doors};
@@ -125,20 +126,9 @@ impl Engine {
         page: PageRequest<SourceId>,
     ) -> Result<Page<SourceDetail, SourceId>> {
         caller.need(Capability::Read)?;
-        let limit = page.limit;
-        let mut after = page.after;
-        let mut found = Vec::new();
-        // Sources are few (see the limit), so that passing over those of other projects costs little.
-        loop {
-            let asked = PageRequest { limit, after };
-            let Page { items, next } = self.store.sources(caller.space, asked).await?;
-            found.extend(items.into_iter().filter(|record| caller.sees(record.source.project)));
-            if next.is_none() || found.len() > limit {
-                break;
-            }
-            after = next;
-        }
-        let Page { items, next } = Page::from_rows(found, limit, |record| record.source.id);
+        let about = |record: &SourceRecord| (record.source.project, record.source.id);
+        let read = |asked| self.store.sources(caller.space, asked);
+        let Page { items, next } = seen(caller, page, about, read).await?;
         let items = items.into_iter().map(|record| self.source_detail(record)).collect::<Result<_>>()?;
         Ok(Page { items, next })
     }

@@ -11,8 +11,8 @@ use posthouse_engine::{
 };
 use posthouse_providers::auth::sign;
 use posthouse_types::{
-    AgentLimits, AgentSettings, AuthMode, InboundDelivery, InboundRef, Message, Name, PageRequest, Runner,
-    SecretText, SessionId, SourceId, SourceSettings, ToolPolicy,
+    AgentSettings, AuthMode, InboundDelivery, InboundRef, Message, Name, PageRequest, Runner, SecretText,
+    SessionId, SourceId, SourceSettings, ToolPolicy,
 };
 use serde_json::{Value, json};
 
@@ -56,14 +56,12 @@ impl World {
 
     /// An agent with a model of its own, which the scripted runner plays.
     pub(crate) async fn agent(&self, change: impl FnOnce(&mut AgentSettings)) -> AgentDetail {
+        let runner = Runner::Llm { provider: posthouse_types::LlmProvider::Openai, base_url: None };
         let mut settings = AgentSettings {
-            name: Name::parse("reviewer").unwrap(),
-            runner: Runner::Llm { provider: posthouse_types::LlmProvider::Openai, base_url: None },
             model: Some("small".to_owned()),
             system_prompt: "Be brief.".to_owned(),
             tools: Some(ToolPolicy::new(vec!["*".to_owned()], vec![]).unwrap()),
-            limits: AgentLimits::default(),
-            approval: false,
+            ..AgentSettings::new(Name::parse("reviewer").unwrap(), runner)
         };
         change(&mut settings);
         let create =

@@ -1,9 +1,8 @@
 //! What tells of our own doing does not wake an agent.
 
 use axum::http::StatusCode;
-use posthouse_engine::CreateAgent;
 use posthouse_testkit::answer;
-use posthouse_types::{AgentLimits, AgentSettings, AuthMode, Name, Outcome, Runner, ToolPolicy};
+use posthouse_types::{AuthMode, Outcome, ToolPolicy};
 use serde_json::{Value, json};
 
 use crate::world::World;
@@ -23,18 +22,8 @@ async fn comment(world: &World, inbox: &super::Inbox, id: u64, text: &str) -> su
 #[tokio::test]
 async fn our_own_comment_is_filtered_and_a_copy_of_its_mark_is_not() {
     let mut world = World::new().await;
-    let caller = world.engine.authenticate(&world.key).await.unwrap();
-    let settings = AgentSettings {
-        name: Name::parse("reviewer").unwrap(),
-        runner: Runner::Digest,
-        model: None,
-        system_prompt: String::new(),
-        tools: Some(ToolPolicy::new(vec!["*".to_owned()], vec![]).unwrap()),
-        limits: AgentLimits::default(),
-        approval: false,
-    };
-    let create = CreateAgent { settings, project: None, secret: None };
-    let agent = world.engine.create_agent(&caller, create).await.unwrap().agent.id;
+    let tools = ToolPolicy::new(vec!["*".to_owned()], vec![]).unwrap();
+    let agent = world.agent(Some(tools)).await;
     let inbox =
         world.inbox_with("github", AuthMode::GithubHmacSha256, |settings| settings.agent = Some(agent)).await;
 

@@ -1,8 +1,7 @@
 //! What arrived, its bodies, what was done about it.
 
-use posthouse_engine::CreateAgent;
 use posthouse_testkit::answer;
-use posthouse_types::{AgentLimits, AgentSettings, Name, Outcome, Runner, ToolPolicy};
+use posthouse_types::{Outcome, ToolPolicy};
 use serde_json::{Value, json};
 
 use super::Client;
@@ -104,18 +103,8 @@ async fn bodies_are_json_or_base64_and_refused_requests_have_none() {
 #[tokio::test]
 async fn actions_are_listed_and_a_delivery_can_be_run_again() {
     let mut world = World::new().await;
-    let caller = world.engine.authenticate(&world.key).await.unwrap();
-    let settings = AgentSettings {
-        name: Name::parse("reviewer").unwrap(),
-        runner: Runner::Digest,
-        model: None,
-        system_prompt: String::new(),
-        tools: Some(ToolPolicy::new(vec!["*".to_owned()], vec![]).unwrap()),
-        limits: AgentLimits::default(),
-        approval: false,
-    };
-    let create = CreateAgent { settings, project: None, secret: None };
-    let agent = world.engine.create_agent(&caller, create).await.unwrap().agent.id;
+    let tools = ToolPolicy::new(vec!["*".to_owned()], vec![]).unwrap();
+    let agent = world.agent(Some(tools)).await;
     let mut client = Client::new(&world).await;
     let spec = json!({
         "name": "n", "authMode": "none", "sourceProfile": "github", "agentId": agent.to_string(),

@@ -18,23 +18,6 @@ pub(super) async fn post(world: &World, webhook: &Value, headers: &[(&str, &str)
     world.send(request.body(Body::from(body.to_owned())).unwrap()).await.status.as_u16()
 }
 
-async fn agent(world: &World) -> String {
-    use posthouse_engine::CreateAgent;
-    use posthouse_types::{AgentLimits, AgentSettings, Name, Runner};
-    let caller = world.engine.authenticate(&world.key).await.unwrap();
-    let settings = AgentSettings {
-        name: Name::parse("reviewer").unwrap(),
-        runner: Runner::Digest,
-        model: None,
-        system_prompt: String::new(),
-        tools: None,
-        limits: AgentLimits::default(),
-        approval: false,
-    };
-    let create = CreateAgent { settings, project: None, secret: None };
-    world.engine.create_agent(&caller, create).await.unwrap().agent.id.to_string()
-}
-
 #[tokio::test]
 async fn a_webhook_with_a_name_has_moltis_defaults_and_a_secret_told_once() {
     let world = World::new().await;
@@ -78,7 +61,7 @@ fn everything(agent: &str, secret: &str) -> Value {
 async fn every_member_is_kept_in_either_spelling() {
     let world = World::new().await;
     let mut client = Client::new(&world).await;
-    let agent = agent(&world).await;
+    let agent = world.agent(None).await.to_string();
     let camel = everything(&agent, "s3cret");
     let snake: Value = camel
         .as_object()

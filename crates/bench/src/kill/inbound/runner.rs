@@ -1,7 +1,6 @@
 //! The agent that is an HTTP service: answers after a while, and remembers what it was asked.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -11,16 +10,13 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
 use serde::Deserialize;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 use crate::error::{Context, Result};
 use crate::faults::Random;
-use crate::{hook, stats};
+use crate::{hook, listen, stats};
 
 const DELAY_MS_MAX: u64 = 15;
 /// Of a thousand deliveries, so many take long.
@@ -97,7 +93,11 @@ impl Runner {
         let listener = TcpListener::bind("127.0.0.1:0").await.context("agent: listen")?;
         let address = listener.local_addr().context("agent: own address")?;
         let shared = Arc::new(Shared { epoch: Instant::now(), state: Mutex::default() });
-        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        let answering = Arc::clone(&shared);
+        let accepting = tokio::spawn(listen::accept(listener, move |request| {
+            let shared = Arc::clone(&answering);
+            async move { shared.run(request).await }
+        }));
         Ok(Self { address, shared, accepting })
     }
 
@@ -127,25 +127,6 @@ impl Drop for Runner {
     fn drop(&mut self) {
         self.accepting.abort();
     }
-}
-
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    // A failed accept shows as deliveries that never end.
-    while let Ok((stream, _)) = listener.accept().await {
-        tokio::spawn(serve(stream, Arc::clone(&shared)));
-    }
-}
-
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    if stream.set_nodelay(true).is_err() {
-        return;
-    }
-    let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(shared.run(request).await) }
-    });
-    // Ends with an error whenever the gateway is killed, which is expected.
-    let _closed = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 impl Shared {

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use posthouse_egress::{SendReport, SendRequest};
 use posthouse_providers as providers;
-use posthouse_providers::Incoming;
 use posthouse_providers::tool::{self, Tool};
-use posthouse_store::{Accept, Acceptance, Change, StoreError};
+use posthouse_store::{Accept, Acceptance, Change, InboundContent, StoreError};
 use posthouse_types::limits::ACTION_BYTES_MAX;
-use posthouse_types::{Action, ActionId, ActionStatus, Outcome, SecretText, SessionId, SourceId, Turn};
+use posthouse_types::{
+    Action, ActionId, ActionStatus, InboundDelivery, Outcome, SecretText, SessionId, SourceId, Turn,
+};
 use serde_json::{Value, json};
 
 use super::begin::cut_off;
 use super::context::Delivered;
 use super::end::{Ending, end, persist};
 use crate::Engine;
-use crate::inbound::headers_of;
+use crate::inbound::payload_of;
 use crate::measure;
 use crate::session_events::Happening;
 
@@ -25,7 +26,8 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// What acting at a provider takes besides arguments.
 pub(super) struct Means {
-    payload: Value,
+    delivery: InboundDelivery,
+    content: InboundContent,
     token: SecretText,
     base_url: Option<String>,
 }
@@ -40,15 +42,18 @@ impl Means {
         let token = engine.credentials(&record).ok().and_then(|credentials| credentials.provider_token());
         // Both as they are now: a token must not go to an address that it was not given for.
         let base_url = record.source.settings.provider_url.as_ref().map(|url| url.as_str().to_owned());
-        Ok(token.map(|token| Self { payload: payload(delivered), token, base_url }))
+        Ok(token.map(|token| Self {
+            delivery: delivery.clone(),
+            content: delivered.content.clone(),
+            token,
+            base_url,
+        }))
     }
-}
 
-/// What the provider said, without the form it may have been put into.
-fn payload(delivered: &Delivered) -> Value {
-    let headers = headers_of(&delivered.delivery);
-    let incoming = Incoming { headers: &headers, body: &delivered.content.body, event_header: None };
-    incoming.payload().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or(Value::Null)
+    /// What the provider said. Read when something is done, which it seldom is.
+    fn payload(&self) -> Value {
+        payload_of(&self.delivery, &self.content.body)
+    }
 }
 
 /// Why an action was not carried out, or whether that is not known.
@@ -103,8 +108,9 @@ async fn requests(
     let earlier =
         earlier.map_err(|error| Failure::sure(format!("what was done before can not be read: {error}")))?;
     let made: Vec<String> = earlier.into_iter().filter_map(|action| action.object).collect();
+    let payload = means.payload();
     let context = tool::Context {
-        payload: &means.payload,
+        payload: &payload,
         base_url: means.base_url.as_deref(),
         token: &means.token,
         action: action.id,
@@ -153,11 +159,7 @@ fn taken(report: SendReport) -> Result<bytes::Bytes, Failure> {
 
 fn bounded(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
-    let mut end = text.len().min(ACTION_BYTES_MAX);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text[..end].to_owned()
+    text[..text.floor_char_boundary(ACTION_BYTES_MAX)].to_owned()
 }
 
 /// Writes an action, and when it has ended (and is to be told) the event that tells of it, in one commit.

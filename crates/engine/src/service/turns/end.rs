@@ -5,7 +5,7 @@ use std::time::Duration;
 use posthouse_store::{Accept, Acceptance, Change, NewEvent, StoreError, TurnEnd, TurnEnded};
 use posthouse_types::limits::{INBOUND_TEXT_CHARS_MAX, TURN_STARTS_MAX};
 use posthouse_types::{InboundStatus, Message, MessageId, Role, Timestamp, Tokens, ToolCall, Turn, Work};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::context::Delivered;
 use crate::Engine;
@@ -114,8 +114,8 @@ pub(super) async fn end(
         });
         // Of an action, its own event has told.
         if !matches!(turn.work, Work::Action(_)) {
-            let told = told_of_end(&end, spoken, tokens);
-            events.extend(told.map(|(name, more)| engine.happened(&happening, name, merged(about, more))));
+            let told = told_of_end(&end, about, spoken, tokens);
+            events.extend(told.map(|(name, about)| engine.happened(&happening, name, about)));
         }
     }
     changes.push(Change::TurnEnded(TurnEnded { id: turn.id, at: now, end: end.clone(), tokens }));
@@ -137,15 +137,20 @@ pub(super) async fn end(
 /// The event that tells of an end, and what it says; a run that is tried again has not ended.
 fn told_of_end(
     end: &TurnEnd,
+    mut about: Value,
     spoken: Option<MessageId>,
     tokens: Option<Tokens>,
-) -> Option<(&'static str, serde_json::Value)> {
+) -> Option<(&'static str, Value)> {
     match end {
         TurnEnd::Done => {
-            let message = spoken.map(|id| id.to_string());
-            Some(("session.completed", json!({ "message_id": message, "tokens": tokens })))
+            about["message_id"] = json!(spoken.map(|id| id.to_string()));
+            about["tokens"] = json!(tokens);
+            Some(("session.completed", about))
         }
-        TurnEnd::Failed(error) => Some(("session.failed", json!({ "error": error }))),
+        TurnEnd::Failed(error) => {
+            about["error"] = json!(error);
+            Some(("session.failed", about))
+        }
         TurnEnd::RetryAt(..) => None,
     }
 }
@@ -213,13 +218,6 @@ fn report(turn: &Turn, end: &TurnEnd) {
             tracing::warn!(turn.id = %turn, session.id = %session, error, again_at = %at, "a turn is tried again");
         }
     }
-}
-
-fn merged(mut about: serde_json::Value, more: serde_json::Value) -> serde_json::Value {
-    if let (Some(about), serde_json::Value::Object(more)) = (about.as_object_mut(), more) {
-        about.extend(more);
-    }
-    about
 }
 
 fn short(error: String) -> String {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use posthouse_store::{InboundFilter, StoreError};
 use posthouse_types::limits::TURN_STARTS_MAX;
 use posthouse_types::{
-    AgentId, AgentLimits, AgentSettings, Message, Name, PageRequest, Role, Runner, SecretText, Turn, Work,
+    AgentId, AgentSettings, Message, Name, PageRequest, Role, Runner, SecretText, Turn, Work,
 };
 
 use super::begin::{Begun, begin};
@@ -106,9 +106,11 @@ async fn latest(engine: &Engine, turn: &Turn) -> Result<Option<Delivered>, Store
 /// Who works, with what the source overrides; `None` when nobody is to.
 async fn job(engine: &Engine, context: &Context) -> Result<Result<Option<Job>, String>, StoreError> {
     let turn = &context.turn;
-    let session = engine.store.session(turn.space, &turn.session).await?;
-    let own = session.and_then(|session| session.agent).filter(|_| context.said.is_some());
-    if let Some(id) = own {
+    let session = match &context.said {
+        Some(_) => engine.store.session(turn.space, &turn.session).await?,
+        None => None,
+    };
+    if let Some(id) = session.and_then(|session| session.agent) {
         let Some(agent) = engine.agents.get(turn.space, id) else {
             return Ok(Err(format!("the session's agent {id} was removed")));
         };
@@ -143,15 +145,7 @@ async fn job(engine: &Engine, context: &Context) -> Result<Result<Option<Job>, S
 
 /// The agent of sources that are bound to none.
 fn digest() -> AgentSettings {
-    AgentSettings {
-        name: Name::parse("digest").expect("a printable name"),
-        runner: Runner::Digest,
-        model: None,
-        system_prompt: String::new(),
-        tools: None,
-        limits: AgentLimits::default(),
-        approval: false,
-    }
+    AgentSettings::new(Name::parse("digest").expect("a printable name"), Runner::Digest)
 }
 
 async fn with_secret(

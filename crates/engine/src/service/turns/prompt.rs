@@ -51,11 +51,7 @@ pub(super) fn system(own: &str, fence: &Fence, template: Option<&str>, earlier: 
         for action in earlier {
             let mut input = action.input.clone();
             if input.len() > INPUT_SHOWN_BYTES {
-                let mut end = INPUT_SHOWN_BYTES;
-                while !input.is_char_boundary(end) {
-                    end -= 1;
-                }
-                input.truncate(end);
+                input.truncate(input.floor_char_boundary(INPUT_SHOWN_BYTES));
                 input.push('…');
             }
             let state = match action.status {

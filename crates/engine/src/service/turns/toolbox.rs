@@ -38,8 +38,6 @@ struct About {
     permitted: Vec<&'static Tool>,
     reads_payload: bool,
     approval: bool,
-    /// Actions on the delivery before this run.
-    actions_before: usize,
 }
 
 /// What was called in this run.
@@ -77,11 +75,6 @@ impl RunTools {
                         .flatten()
                         .any(|policy| policy.denies(FULL_PAYLOAD.name)),
                     approval: agent.is_some_and(|agent| agent.approval),
-                    actions_before: engine
-                        .store
-                        .actions(context.turn.space, delivered.delivery.id)
-                        .await?
-                        .len(),
                 })
             }
         };
@@ -143,7 +136,9 @@ impl RunTools {
             self.called(tool.name, &arguments, None);
             return Ok(output);
         }
-        if about.actions_before + self.done.lock().actions.len() >= ACTIONS_PER_DELIVERY_MAX {
+        let delivery = &about.delivery;
+        let actions = self.engine.store.actions(delivery.space, delivery.id).await?;
+        if actions.len() >= ACTIONS_PER_DELIVERY_MAX {
             return Ok(refusal(format!("there were {ACTIONS_PER_DELIVERY_MAX} actions already")));
         }
         let now = self.engine.now();

@@ -79,8 +79,8 @@ pub(crate) struct Action {
     pub(crate) input: Value,
     /// What the provider answered, up to 64 KiB.
     pub(crate) output: Option<String>,
-    /// `running` (begun; if it stays so, it is not known whether it was carried out), `success`, `error`, `waiting`
-    /// (for approval), `approved` or `denied`.
+    /// `running` (begun), `success`, `error`, `unknown` (it may have been carried out), `waiting` (for approval),
+    /// `approved` or `denied`.
     pub(crate) status: &'static str,
     /// Why it failed.
     pub(crate) error: Option<String>,
