@@ -7,33 +7,35 @@
 //! sends them before they are whole. All else is the engine's, which answers when the request is on disk.
 //! Nothing is kept of a request that was refused but a record of it, and of those so many a minute.
 
+use std::convert::Infallible;
 use std::net::IpAddr;
 
 use axum::Json;
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::post;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_MAX_AGE, CONTENT_TYPE, RETRY_AFTER,
+    ACCESS_CONTROL_MAX_AGE, ALLOW, CONTENT_TYPE, RETRY_AFTER,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use posthouse_engine::{Door, Error, ErrorKind, Receipt, Received, Refusal};
 use posthouse_types::PublicId;
 use serde::Serialize;
 use serde::de::IgnoredAny;
+use tower::{Layer as _, ServiceExt as _, service_fn};
 
 use crate::http::{
     Answer, Api, Place, Shell, collect_into, declared_length, error_headers, remote_address, wrong_method,
 };
 
+const METHODS: HeaderValue = HeaderValue::from_static("POST, OPTIONS");
 const PATH: &str = "/api/webhooks/ingest/{public_id}";
 
 /// Browsers may call from anywhere: the URL is no secret, and no cookie means anything here. Source: Moltis.
 const CROSS_ORIGIN: [(HeaderName, HeaderValue); 4] = [
     (ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")),
-    (ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("POST, OPTIONS")),
+    (ACCESS_CONTROL_ALLOW_METHODS, METHODS),
     (
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
@@ -45,29 +47,42 @@ const CROSS_ORIGIN: [(HeaderName, HeaderValue); 4] = [
     (ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400")),
 ];
 
-/// The door of every source.
+/// The door of every source: one service with one shell, since each webhook passes through all that is here.
 pub(crate) fn router(api: &Api) -> Router {
-    let methods = post(receive).options(async || StatusCode::NO_CONTENT).fallback(wrong_method);
-    Router::new()
-        .route(PATH, methods)
-        .layer(Shell::new(api, render))
-        .layer(axum::middleware::map_response(cross_origin))
-        .with_state(api.clone())
+    let state = api.clone();
+    let door = service_fn(move |request: Request| {
+        let api = state.clone();
+        async move { Ok::<_, Infallible>(answer(&api, request).await.into_response()) }
+    });
+    Router::new().route_service(PATH, Shell::new(api, render).layer(door).map_response(outward))
 }
 
-async fn cross_origin(mut response: Response) -> Response {
-    response.headers_mut().extend(CROSS_ORIGIN);
+async fn answer(api: &Api, request: Request) -> Answer<Response> {
+    match *request.method() {
+        Method::POST => receive(api, request).await,
+        Method::OPTIONS => Ok(StatusCode::NO_CONTENT.into_response()),
+        _ => Err(wrong_method().await),
+    }
+}
+
+fn outward(mut response: Response) -> Response {
+    let is_wrong_method = response.status() == StatusCode::METHOD_NOT_ALLOWED;
+    let headers = response.headers_mut();
+    headers.extend(CROSS_ORIGIN);
+    if is_wrong_method {
+        headers.insert(ALLOW, METHODS);
+    }
     response
 }
 
-async fn receive(State(api): State<Api>, request: Request) -> Answer<Response> {
+async fn receive(api: &Api, request: Request) -> Answer<Response> {
     let (head, body) = request.into_parts();
     let public_id = head.uri.path().rsplit('/').next().and_then(|text| text.parse::<PublicId>().ok());
     let Some((public_id, door)) = public_id.and_then(|id| Some((id, api.engine.door(id)?))) else {
         return Err(no_source().into());
     };
     let remote = remote_address(&head.extensions, &head.headers, &api.options.trusted_proxies);
-    let visit = Visit { api: &api, door: &door, public_id, headers: &head.headers, remote };
+    let visit = Visit { api, door: &door, public_id, headers: &head.headers, remote };
     if !door.admits(remote) {
         return visit.refused(Refusal::Address, declared(&head.headers)).await;
     }

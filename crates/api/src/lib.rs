@@ -29,7 +29,7 @@ pub fn router(engine: Arc<Engine>, options: ApiOptions, stop: watch::Receiver<bo
     let ingest_room = http::Room::new(options.ingest_bytes_max);
     let api = http::Api {
         engine,
-        options,
+        options: Arc::new(options),
         stop,
         streams: http::Slots::default(),
         ingest_room,

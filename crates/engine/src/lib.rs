@@ -30,7 +30,8 @@ mod sources;
 mod stream;
 mod target;
 mod tickets;
-pub mod vault;
+pub mod unhindered;
+mod vault;
 mod window;
 mod wire;
 

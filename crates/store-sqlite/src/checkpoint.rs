@@ -14,9 +14,11 @@ use crate::{Role, connect};
 /// Growth of the log, in pages of 4 KiB, after which it is moved: 48 MiB. Seldom, because commits that meet a
 /// checkpoint wait for the same disk; and pages that change again and again are then moved once.
 const PAGES_STEP: u64 = 12_288;
-/// The log is this long and still not reset, because commits never pause: 96 MiB. The writer itself then
-/// moves what little the other thread has left, so that the next commit begins at the log's start.
+/// The log is this long and still not reset, because commits never pause: 96 MiB. Once the thread has left no more than
+/// a little, the writer moves that itself, so that the next commit begins at the log's start.
 const PAGES_PAUSE: u64 = 24_576;
+/// A little, 4 MiB: what the writer's callers wait for.
+const PAGES_LITTLE: u64 = 1_024;
 /// Readers have kept the log from being reset: 256 MiB. The writer waits for them, briefly.
 const PAGES_WAIT: u64 = 65_536;
 const WAIT_FOR_READERS: Duration = Duration::from_millis(200);
@@ -26,8 +28,10 @@ const WAIT_USUALLY: Duration = Duration::from_secs(10);
 pub(crate) struct Checkpointer {
     /// Pages in the log after the last commit.
     pages: Arc<AtomicU64>,
-    /// Pages in the log when a checkpoint was last asked for.
+    /// Pages in the log when a checkpoint was last begun: what came after is left when it is done.
     asked_at: AtomicU64,
+    /// It was the thread that was asked for it.
+    asked: AtomicBool,
     busy: Arc<AtomicBool>,
     role: Role,
     ask: Option<SyncSender<()>>,
@@ -53,32 +57,44 @@ impl Checkpointer {
                 .spawn(move || run(&connection, &asked, &busy))
                 .ok()
         };
-        Ok(Self { pages, asked_at: AtomicU64::new(0), busy, role, ask: Some(ask), thread })
+        Ok(Self {
+            pages,
+            asked_at: AtomicU64::new(0),
+            asked: AtomicBool::new(false),
+            busy,
+            role,
+            ask: Some(ask),
+            thread,
+        })
     }
 
     /// Called by the writer after each commit.
     pub(crate) fn after_commit(&self, writer: &Connection) {
         let pages = self.pages.load(Ordering::Relaxed);
-        let asked_at = self.asked_at.load(Ordering::Relaxed);
-        if pages < asked_at {
+        if pages < self.asked_at.load(Ordering::Relaxed) {
             self.asked_at.store(0, Ordering::Relaxed);
+            self.asked.store(false, Ordering::Relaxed);
         }
-        if pages.saturating_sub(asked_at) < PAGES_STEP || self.busy.load(Ordering::Acquire) {
+        let left = pages - self.asked_at.load(Ordering::Relaxed);
+        let finishes = pages >= PAGES_PAUSE && self.asked.load(Ordering::Relaxed);
+        if self.busy.load(Ordering::Acquire) || !(left >= PAGES_STEP || finishes) {
             return;
         }
         self.asked_at.store(pages, Ordering::Relaxed);
-        if pages >= PAGES_WAIT {
+        self.asked.store(false, Ordering::Relaxed);
+        if pages >= PAGES_WAIT && left >= PAGES_STEP {
             let waited = writer
                 .busy_timeout(WAIT_FOR_READERS)
                 .and_then(|()| checkpoint(writer, "RESTART"))
                 .and_then(|()| writer.busy_timeout(WAIT_USUALLY));
             report(waited);
-        } else if pages >= PAGES_PAUSE {
+        } else if finishes && left <= PAGES_LITTLE {
             report(checkpoint(writer, "PASSIVE"));
         } else if let Some(ask) = &self.ask {
             // Said before it is asked: the thread may be done before `try_send` returns. The channel has room,
             // since the thread is not busy; when the thread is gone, the writer alone checkpoints.
             self.busy.store(true, Ordering::Release);
+            self.asked.store(true, Ordering::Relaxed);
             if ask.try_send(()).is_err() {
                 self.busy.store(false, Ordering::Release);
             }

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 /// The database's file in the data directory.
@@ -43,5 +44,7 @@ fn open(dir: &Path, flags: OpenFlags, cache_kib: i64) -> rusqlite::Result<Connec
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The rules between tables are in code: a check per row would cost more than the row.
     connection.pragma_update(None, "foreign_keys", false)?;
+    // Else a statement that could use a partial index is compiled again for every value that is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     Ok(connection)
 }

@@ -114,7 +114,7 @@ impl fmt::Debug for Metrics {
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) options: ApiOptions,
+    pub(crate) options: Arc<ApiOptions>,
     /// True when the server stops: live streams end then.
     pub(crate) stop: watch::Receiver<bool>,
     pub(crate) streams: Slots,

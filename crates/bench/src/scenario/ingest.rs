@@ -21,8 +21,9 @@ use crate::source::{self, Source};
 use crate::{plain, process, stats};
 
 const REPETITIONS: usize = 3;
-pub(super) const CONNECTIONS: usize = 64;
-const WARM_UP: usize = 2_000;
+pub(super) const CONNECTIONS: usize = 256;
+/// Enough for the write-ahead log to have its size, and for the heap.
+const WARM_UP: usize = 40_000;
 /// Runs over which the speed of draining is measured; the rest of the backlog is left.
 const DRAINED: usize = 5_000;
 const SECRET: &str = "bench-secret-of-a-source";
@@ -72,7 +73,7 @@ struct Work {
     cpu_per_thousand: f64,
 }
 
-/// 20,000 requests of each kind.
+/// 40,000 requests of each kind.
 pub(super) async fn run(place: &Place<'_>) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for case in CASES {
@@ -129,25 +130,22 @@ async fn once(place: &Place<'_>, name: &str, case: Case) -> Result<Outcome> {
     let plain = plain::start(place.folder).await?;
     let reader = Target::new(plain.address, "")?;
 
-    let measured = place.sized(20_000, 5_000);
+    let measured = place.sized(40_000, 20_000);
     let warm_up = hooks(0..WARM_UP, case.bytes)?;
     let load = hooks(WARM_UP..WARM_UP + measured, case.bytes)?;
-    for target in [&reader, gateway.server.target()] {
-        post(target, &gateway.path, &warm_up).await.context("warm-up")?;
-    }
-    if !case.held {
-        gateway.drain().await.context("warm-up")?;
-    }
+    post(&reader, &gateway.path, &warm_up).await.context("plain handler: warm-up")?;
     let before = post(&reader, &gateway.path, &load).await.context("plain handler")?;
+    post(gateway.server.target(), &gateway.path, &warm_up).await.context("warm-up")?;
+    let waiting = gateway.server.turns_waiting().await?;
     let cpu = process::cpu_seconds(gateway.server.pid())?;
     let accepted = post(gateway.server.target(), &gateway.path, &load).await?;
     let cpu_accepted = process::cpu_seconds(gateway.server.pid())?;
-    let work = if case.held { None } else { Some(gateway.work_off(measured).await?) };
+    let work = if case.held { None } else { Some(gateway.work_off(waiting + measured).await?) };
     let memory = process::memory(gateway.server.pid())?;
-    let after = post(&reader, &gateway.path, &load).await.context("plain handler")?;
     gateway.check(WARM_UP + measured).await?;
-    // What is left of the backlog would hold the end up.
+    // What is left of the backlog would hold the end up, and take time from the other.
     gateway.server.process().kill()?;
+    let after = post(&reader, &gateway.path, &load).await.context("plain handler")?;
     Ok(Outcome {
         accepted: Answered::of(&accepted),
         plain: Answered::of(&before).mean(&Answered::of(&after)),
@@ -223,14 +221,14 @@ impl Gateway {
         }
     }
 
-    async fn work_off(&self, accepted: usize) -> Result<Work> {
+    async fn work_off(&self, queued: usize) -> Result<Work> {
         let (began, cpu) = (Instant::now(), process::cpu_seconds(self.server.pid())?);
         let backlog = self.server.turns_waiting().await?;
         let left = self.drain_to(backlog.saturating_sub(DRAINED)).await?;
         let drained_s = began.elapsed().as_secs_f64();
         let cpu = process::cpu_seconds(self.server.pid())? - cpu;
         Ok(Work {
-            done_meanwhile: stats::float(accepted.saturating_sub(backlog)),
+            done_meanwhile: stats::float(queued.saturating_sub(backlog)),
             backlog: stats::float(backlog),
             drained: stats::float(backlog - left),
             drained_s,

@@ -18,9 +18,10 @@ use posthouse_store::{Arrival, Arrived, DedupKey, InboundContent, NewTurn};
 use posthouse_types::{ActionStatus, InboundDelivery, InboundId, InboundStatus, PublicId, Timestamp, TurnId};
 
 use crate::Engine;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::measure;
 use crate::sources::Door;
+use crate::unhindered::Unhindered;
 use crate::window::Window;
 
 pub(crate) use compose::{Told, cut, payload_of, tell};
@@ -203,17 +204,14 @@ impl Engine {
     /// through the limits who do not wait for an answer.
     async fn arrive(&self, arrival: Arrival, charge: Charge) -> Result<Arrived> {
         let store = Arc::clone(&self.store);
-        let task = tokio::spawn(async move {
+        let arrived = Unhindered::new(async move {
             let arrived = store.arrive(arrival).await;
             if matches!(arrived, Ok(Arrived::Stored(_))) {
                 charge.keep();
             }
             arrived
         });
-        match task.await {
-            Ok(arrived) => Ok(arrived?),
-            Err(_) => Err(Error::new(ErrorKind::Internal, "the work was given up half-way")),
-        }
+        Ok(arrived.await?)
     }
 
     /// Counts a request against both limits; else says when there is room.

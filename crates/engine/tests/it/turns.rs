@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use posthouse_engine::{CreateSession, Options, PostMessage, RunError, UpdateSession, UpdateSource};
-use posthouse_types::{InboundStatus, Role, SessionId, SessionMode, Tokens};
+use posthouse_types::{InboundStatus, Role, SessionId, SessionMode, Tokens, ToolPolicy};
 use serde_json::json;
 
 use crate::inbox::Sent;
@@ -262,6 +262,36 @@ async fn a_person_is_answered_by_the_agent_that_the_source_has_now() {
     let asked = world.runner.take_asked();
     assert_eq!(asked[0].run.agent.runner, posthouse_types::Runner::Digest);
     assert_eq!(asked[1].run.agent.model.as_deref(), Some("small"));
+}
+
+#[tokio::test]
+async fn an_agent_that_is_bound_to_a_session_has_its_own_tools_there() {
+    let world = World::new().await;
+    let may_all = world.agent(|_| ()).await.agent;
+    let reads = world
+        .agent(|settings| {
+            settings.tools = Some(ToolPolicy::new(vec!["github_get_*".to_owned()], vec![]).unwrap());
+            settings.approval = true;
+        })
+        .await
+        .agent;
+    let inbox = world.inbox("github", |settings| settings.agent = Some(may_all.id)).await;
+    let session = world.accepted(&inbox, &Sent::pull_request(7, "one")).await.session.unwrap();
+    world.work().await;
+    let bind = UpdateSession { agent: Some(Some(reads.id)), ..UpdateSession::default() };
+    world.engine.update_session(&world.caller, &session, bind).await.unwrap();
+    world.engine.post_message(&world.caller, &session, post("Merge it.")).await.unwrap();
+    world.work().await;
+    let offered = world.runner.take_asked().into_iter().map(|asked| {
+        let names = asked.tools.into_iter().map(|tool| tool.name);
+        names.filter(|name| !name.starts_with("webhook_")).collect::<Vec<_>>()
+    });
+    let [by_source, by_session] = offered.collect::<Vec<_>>().try_into().unwrap();
+    assert!(by_source.iter().any(|name| name == "github_merge_pr"), "{by_source:?}");
+    assert!(
+        !by_session.is_empty() && by_session.iter().all(|name| name.starts_with("github_get_")),
+        "{by_session:?}"
+    );
 }
 
 #[tokio::test]

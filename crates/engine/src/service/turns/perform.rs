@@ -56,13 +56,15 @@ pub(super) async fn perform(engine: &Arc<Engine>, turn: Turn) -> Result<(), Stor
             return abandon(engine, &turn, error).await;
         }
     };
-    let tools = RunTools::new(engine, &context, earlier).await?;
     let ending = match job(engine, &context).await? {
         Ok(None) => Ending::quiet(),
-        Ok(Some(job)) => run(engine, &context, told, job, &tools).await?,
+        Ok(Some(job)) => {
+            let tools = RunTools::new(engine, &context, &job.agent, earlier).await?;
+            run(engine, &context, told, job, &tools).await?.with_calls(tools.calls())
+        }
         Err(error) => Ending::failed(error),
     };
-    let ending = ending.after(turn.starts + 1, engine.clock.now()).with_calls(tools.calls());
+    let ending = ending.after(turn.starts + 1, engine.clock.now());
     end(engine, &turn, context.delivery.as_ref(), ending).await
 }
 

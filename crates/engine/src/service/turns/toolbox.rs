@@ -9,7 +9,9 @@ use posthouse_providers::tool::Tool;
 use posthouse_providers::tool::payload::{FULL_PAYLOAD, full_payload};
 use posthouse_store::StoreError;
 use posthouse_types::limits::{ACTION_BYTES_MAX, ACTIONS_PER_DELIVERY_MAX};
-use posthouse_types::{Action, ActionId, ActionStatus, InboundDelivery, SessionId, ToolCall, ToolPolicy};
+use posthouse_types::{
+    Action, ActionId, ActionStatus, AgentSettings, InboundDelivery, SessionId, ToolCall, ToolPolicy,
+};
 use serde_json::Value;
 
 use super::begin::cut_off;
@@ -48,18 +50,18 @@ struct Done {
 }
 
 impl RunTools {
+    /// Those that this agent may use.
     pub(super) async fn new(
         engine: &Arc<Engine>,
         context: &Context,
+        agent: &AgentSettings,
         earlier: Vec<Action>,
     ) -> Result<Arc<Self>, StoreError> {
         let about = match &context.delivery {
             None => None,
             Some(delivered) => {
                 let settings = &delivered.configured.source;
-                let agent = delivered.configured.agent.as_ref().map(|agent| &agent.settings);
-                let policies =
-                    [agent.and_then(|agent| agent.tools.as_ref()), settings.overrides.tools.as_ref()];
+                let policies = [agent.tools.as_ref(), settings.overrides.tools.as_ref()];
                 let tools = providers::find(&settings.profile).map_or(&[][..], |profile| profile.tools);
                 Some(About {
                     delivery: delivered.delivery.clone(),
@@ -74,7 +76,7 @@ impl RunTools {
                         .into_iter()
                         .flatten()
                         .any(|policy| policy.denies(FULL_PAYLOAD.name)),
-                    approval: agent.is_some_and(|agent| agent.approval),
+                    approval: agent.approval,
                 })
             }
         };
