@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 
-use super::ingest::{CONNECTIONS, Gateway, hooks};
+use super::ingest::{Gateway, hooks};
 use super::setup::{Place, settle};
 use crate::error::{Context, Result};
 use crate::hook::{Hook, post_all};
@@ -14,6 +14,7 @@ use crate::report::{Figure, Mark};
 use crate::signature::Signer;
 use crate::{source, stats};
 
+const CONNECTIONS: usize = 64;
 const GOOD: usize = 2_000;
 const GOOD_AFTERWARDS: usize = 200;
 const BYTES: usize = 1_024;

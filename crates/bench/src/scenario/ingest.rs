@@ -21,7 +21,6 @@ use crate::source::{self, Source};
 use crate::{plain, process, stats};
 
 const REPETITIONS: usize = 3;
-pub(super) const CONNECTIONS: usize = 256;
 /// Enough for the write-ahead log to have its size, and for the heap.
 const WARM_UP: usize = 40_000;
 /// Runs over which the speed of draining is measured; the rest of the backlog is left.
@@ -34,17 +33,22 @@ const POLL: Duration = Duration::from_millis(250);
 #[derive(Clone, Copy)]
 struct Case {
     name: &'static str,
+    callers: usize,
     bytes: usize,
     /// The agent never answers.
     held: bool,
-    mark: Option<Mark>,
 }
 
-const CASES: [Case; 3] = [
-    Case { name: "1 KiB", bytes: 1_024, held: false, mark: Some(Mark::AtLeast(0.3)) },
-    Case { name: "8 KiB", bytes: 8 * 1_024, held: false, mark: Some(Mark::AtLeast(0.3)) },
-    Case { name: "1 KiB held", bytes: 1_024, held: true, mark: None },
+/// Callers are what group commit lives on: so many requests at most share one.
+const CASES: [Case; 5] = [
+    Case { name: "1 KiB, 64 callers", callers: 64, bytes: KIB, held: false },
+    Case { name: "1 KiB, 256 callers", callers: 256, bytes: KIB, held: false },
+    Case { name: "1 KiB, 1024 callers", callers: 1_024, bytes: KIB, held: false },
+    Case { name: "8 KiB, 1024 callers", callers: 1_024, bytes: 8 * KIB, held: false },
+    Case { name: "1 KiB, 1024 callers, held", callers: 1_024, bytes: KIB, held: true },
 ];
+
+const KIB: usize = 1_024;
 
 /// What came of one repetition.
 struct Outcome {
@@ -79,7 +83,7 @@ pub(super) async fn run(place: &Place<'_>) -> Result<Vec<Figure>> {
     for case in CASES {
         let mut outcomes = Vec::new();
         for repetition in 1..=place.sized(REPETITIONS, 1) {
-            let name = format!("{}-{repetition}", case.name.replace(' ', "-"));
+            let name = format!("{}-{repetition}", case.name.replace([' ', ','], ""));
             let outcome = once(place, &name, case).await.context(case.name)?;
             let (accepted, plain) = (outcome.accepted.per_second, outcome.plain.per_second);
             say(&format!("  {}: {accepted:.0} accepted/s, {plain:.0} by the plain handler", case.name));
@@ -98,7 +102,7 @@ fn figures_of(case: Case, outcomes: &[Outcome]) -> Vec<Figure> {
     let mut figures = vec![
         figure("accepted", "1/s", &|one| one.accepted.per_second),
         figure("plain handler", "1/s", &|one| one.plain.per_second),
-        case.mark.into_iter().fold(ratio, Figure::mark),
+        ratio.mark(Mark::AtLeast(0.3)),
         figure("answer p50", "ms", &|one| one.accepted.p50_ms),
         figure("answer p99", "ms", &|one| one.accepted.p99_ms),
         figure("plain p50", "ms", &|one| one.plain.p50_ms),
@@ -129,23 +133,24 @@ async fn once(place: &Place<'_>, name: &str, case: Case) -> Result<Outcome> {
     let mut gateway = Gateway::start(place, name, case.held.then(|| sink.url(0)).as_deref()).await?;
     let plain = plain::start(place.folder).await?;
     let reader = Target::new(plain.address, "")?;
+    let (path, callers) = (gateway.path.clone(), case.callers);
 
     let measured = place.sized(40_000, 20_000);
     let warm_up = hooks(0..WARM_UP, case.bytes)?;
     let load = hooks(WARM_UP..WARM_UP + measured, case.bytes)?;
-    post(&reader, &gateway.path, &warm_up).await.context("plain handler: warm-up")?;
-    let before = post(&reader, &gateway.path, &load).await.context("plain handler")?;
-    post(gateway.server.target(), &gateway.path, &warm_up).await.context("warm-up")?;
+    post(&reader, (&path, callers), &warm_up).await.context("plain handler: warm-up")?;
+    let before = post(&reader, (&path, callers), &load).await.context("plain handler")?;
+    post(gateway.server.target(), (&path, callers), &warm_up).await.context("warm-up")?;
     let waiting = gateway.server.turns_waiting().await?;
     let cpu = process::cpu_seconds(gateway.server.pid())?;
-    let accepted = post(gateway.server.target(), &gateway.path, &load).await?;
+    let accepted = post(gateway.server.target(), (&path, callers), &load).await?;
     let cpu_accepted = process::cpu_seconds(gateway.server.pid())?;
     let work = if case.held { None } else { Some(gateway.work_off(waiting + measured).await?) };
     let memory = process::memory(gateway.server.pid())?;
     gateway.check(WARM_UP + measured).await?;
     // What is left of the backlog would hold the end up, and take time from the other.
     gateway.server.process().kill()?;
-    let after = post(&reader, &gateway.path, &load).await.context("plain handler")?;
+    let after = post(&reader, (&path, callers), &load).await.context("plain handler")?;
     Ok(Outcome {
         accepted: Answered::of(&accepted),
         plain: Answered::of(&before).mean(&Answered::of(&after)),
@@ -161,8 +166,8 @@ pub(super) fn hooks(numbers: std::ops::Range<usize>, bytes: usize) -> Result<Arc
     Ok(Hook::several(&Signer::new(SECRET.as_bytes())?, numbers, bytes)?.into())
 }
 
-async fn post(target: &Target, path: &str, hooks: &Arc<[Hook]>) -> Result<Posted> {
-    hook::post_all(target, path, CONNECTIONS, hooks, StatusCode::ACCEPTED).await
+async fn post(target: &Target, (path, callers): (&str, usize), hooks: &Arc<[Hook]>) -> Result<Posted> {
+    hook::post_all(target, path, callers, hooks, StatusCode::ACCEPTED).await
 }
 
 /// A gateway with one source for GitHub.
