@@ -9,6 +9,7 @@
 
 use std::convert::Infallible;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
@@ -49,9 +50,9 @@ const CROSS_ORIGIN: [(HeaderName, HeaderValue); 4] = [
 
 /// The door of every source: one service with one shell, since each webhook passes through all that is here.
 pub(crate) fn router(api: &Api) -> Router {
-    let state = api.clone();
+    let state = Arc::new(api.clone());
     let door = service_fn(move |request: Request| {
-        let api = state.clone();
+        let api = Arc::clone(&state);
         async move { Ok::<_, Infallible>(answer(&api, request).await.into_response()) }
     });
     Router::new().route_service(PATH, Shell::new(api, render).layer(door).map_response(outward))
