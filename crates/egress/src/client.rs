@@ -73,6 +73,7 @@ impl Sender for Egress {
         let started = Instant::now();
         let limit = request.timeout;
         let result = tokio::time::timeout(limit, self.attempt(request)).await;
+        let may_have_arrived = !matches!(&result, Ok(Err(failure)) if failure.unsent);
         let (outcome, answer, error) = match result {
             Ok(Ok(answer)) => (Outcome::from_status(answer.status), answer, None),
             Ok(Err(failure)) => (failure.outcome, Answer::default(), Some(failure.reason)),
@@ -87,6 +88,7 @@ impl Sender for Egress {
             response_body: answer.kept.bytes,
             response_truncated: answer.kept.truncated,
             error,
+            may_have_arrived,
             duration: started.elapsed(),
         }
     }
@@ -110,6 +112,8 @@ struct Answer {
 struct Failure {
     outcome: Outcome,
     reason: String,
+    /// There was no connection that anything could have been sent over.
+    unsent: bool,
 }
 
 impl Failure {
@@ -129,7 +133,7 @@ impl Failure {
             ConnectError::Tls(_) => Outcome::Unreachable { stage: Stage::Tls },
             ConnectError::Timeout(_) => Outcome::Timeout,
         };
-        Self { outcome, reason: error.to_string() }
+        Self { outcome, reason: error.to_string(), unsent: true }
     }
 
     /// The connection, once made, gave no complete answer.
@@ -140,7 +144,8 @@ impl Failure {
         } else {
             "the connection broke before the answer was complete"
         };
-        Self { outcome: Outcome::Unreachable { stage: Stage::Connect }, reason: reason.to_owned() }
+        let outcome = Outcome::Unreachable { stage: Stage::Connect };
+        Self { outcome, reason: reason.to_owned(), unsent: false }
     }
 }
 

@@ -78,6 +78,8 @@ pub struct SendReport {
     pub response_truncated: bool,
     /// Why there was no answer, for people; `None` when there was one. Names no address of ours, no secret.
     pub error: Option<String>,
+    /// False when it is certain that nothing of the request was sent. True says nothing of whether it was taken.
+    pub may_have_arrived: bool,
     /// From the call to the end of the attempt.
     pub duration: Duration,
 }

@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use posthouse_engine::{Caller, Clock as _, Engine, SystemClock};
 use posthouse_sign::standard::{STANDARD_TOLERANCE_S, StandardRequest, StandardVerifier, verify};
 use posthouse_types::{EndpointId, Timestamp};
+use serde_json::Value;
 use tokio::sync::watch;
 
 /// Arrivals kept, newest first.
@@ -124,7 +125,7 @@ h1 { font-size: 1.3rem; } p, th { color: var(--soft); }
 details { border: 1px solid var(--line); border-radius: 8px; margin: .5rem 0; padding: .5rem .8rem; }
 summary { cursor: pointer; display: flex; gap: 1rem; flex-wrap: wrap; align-items: baseline; }
 code, pre { font: 13px/1.45 ui-monospace, monospace; } .good { color: var(--good); } .bad { color: var(--bad); }
-pre { background: var(--panel); border-radius: 6px; padding: .6rem; overflow: auto; white-space: pre-wrap; }
+pre { background: var(--panel); border-radius: 6px; padding: .6rem; white-space: pre-wrap; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; } th { text-align: left; font-weight: 500; padding-right: 1rem; }
 td { overflow-wrap: anywhere; } time { margin-left: auto; color: var(--soft); }";
 
@@ -154,11 +155,18 @@ async fn hide() -> (StatusCode, &'static str) {
     (StatusCode::FORBIDDEN, "The inbox is shown only by a server that listens on a loopback address.\n")
 }
 
+/// What a body says itself that it is, if it does: it is whatever the publisher wrote.
+fn own_type(body: &str) -> Option<String> {
+    let body: Value = serde_json::from_str(body).ok()?;
+    Some(body.get("type")?.as_str()?.to_owned())
+}
+
 fn card(arrival: &Arrival, open: bool) -> Markup {
     html! {
         details open[open] {
             summary {
                 code { (arrival.id) }
+                @if let Some(event_type) = own_type(&arrival.body) { span { (event_type) } }
                 @match &arrival.wrong {
                     None => span.good { "✓ signature is valid" },
                     Some(wrong) => span.bad { "✗ " (wrong) },

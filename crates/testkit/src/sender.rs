@@ -41,6 +41,7 @@ pub fn answer(outcome: Outcome) -> SendReport {
         response_headers: HeaderMap::new(),
         response_body: Bytes::new(),
         response_truncated: false,
+        may_have_arrived: outcome.status().is_some() || outcome == Outcome::Timeout,
         error: outcome.status().is_none().then(|| format!("scripted {outcome}")),
         duration: Duration::from_millis(3),
     }

@@ -16,6 +16,7 @@ async fn a_refused_port_is_unreachable() {
     drop(listener);
     let report = post(&local(), &url).await;
     assert_eq!(report.outcome, Outcome::Unreachable { stage: Stage::Connect });
+    assert!(!report.may_have_arrived);
     assert!(report.error.unwrap().starts_with("no connection: "));
 }
 
@@ -24,6 +25,7 @@ async fn a_name_that_does_not_resolve_is_unreachable() {
     // A label of 64 bytes is no name, so no resolver is asked over the network.
     let report = post(&local(), &format!("http://{}.invalid/", "a".repeat(64))).await;
     assert_eq!(report.outcome, Outcome::Unreachable { stage: Stage::Dns }, "{:?}", report.error);
+    assert!(!report.may_have_arrived);
 }
 
 #[tokio::test]
@@ -92,5 +94,6 @@ async fn a_request_that_was_written_is_never_sent_twice() {
     assert!(post(&egress, &server.url("/")).await.outcome.is_delivered());
     let report = post(&egress, &server.url("/")).await;
     assert_eq!(report.outcome, Outcome::Unreachable { stage: Stage::Connect });
+    assert!(report.may_have_arrived);
     assert_eq!(server.accepted(), 1);
 }

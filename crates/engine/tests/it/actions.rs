@@ -3,7 +3,7 @@
 use posthouse_egress::SendReport;
 use posthouse_engine::{Decision, RunError};
 use posthouse_testkit::answer;
-use posthouse_types::{Action, ActionStatus, InboundDelivery, Outcome, ToolPolicy};
+use posthouse_types::{Action, ActionStatus, InboundDelivery, Outcome, Stage, ToolPolicy};
 use serde_json::{Value, json};
 
 use crate::inbox::{Inbox, Sent};
@@ -216,10 +216,16 @@ async fn doings_of_ignored_senders_are_passed_over() {
 
 #[tokio::test]
 async fn what_may_have_been_done_is_not_repeated() {
+    is_not_repeated_after(answer(Outcome::Timeout)).await;
+    let broken = answer(Outcome::Unreachable { stage: Stage::Connect });
+    is_not_repeated_after(SendReport { may_have_arrived: true, ..broken }).await;
+}
+
+async fn is_not_repeated_after(report: SendReport) {
     let world = World::new().await;
     let inbox = world.reviewed(|_| ()).await;
     world.runner.script(&[comment("Once.")], Err(RunError::Temporary("busy".to_owned())));
-    world.sender.script([answer(Outcome::Timeout)]);
+    world.sender.script([report]);
     let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
     world.work().await;
     assert_eq!(world.actions(&delivery).await[0].status, ActionStatus::Unknown);

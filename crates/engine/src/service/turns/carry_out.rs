@@ -152,7 +152,7 @@ fn taken(report: SendReport) -> Result<bytes::Bytes, Failure> {
         }
         other => {
             let error = report.error.unwrap_or_else(|| format!("the provider could not be asked: {other:?}"));
-            Err(Failure { error, unknown: matches!(other, Outcome::Timeout) })
+            Err(Failure { error, unknown: report.may_have_arrived })
         }
     }
 }
