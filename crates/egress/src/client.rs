@@ -73,13 +73,14 @@ impl Sender for Egress {
         let started = Instant::now();
         let limit = request.timeout;
         let result = tokio::time::timeout(limit, self.attempt(request)).await;
-        let may_have_arrived = !matches!(&result, Ok(Err(failure)) if failure.unsent);
-        let (outcome, answer, error) = match result {
-            Ok(Ok(answer)) => (Outcome::from_status(answer.status), answer, None),
-            Ok(Err(failure)) => (failure.outcome, Answer::default(), Some(failure.reason)),
+        let (outcome, answer, error, may_have_arrived) = match result {
+            Ok(Ok(answer)) => (Outcome::from_status(answer.status), answer, None, true),
+            Ok(Err(Failure { outcome, reason, may_have_arrived })) => {
+                (outcome, Answer::default(), Some(reason), may_have_arrived)
+            }
             Err(_) => {
                 let reason = format!("no complete answer within {} ms", limit.as_millis());
-                (Outcome::Timeout, Answer::default(), Some(reason))
+                (Outcome::Timeout, Answer::default(), Some(reason), true)
             }
         };
         SendReport {
@@ -112,8 +113,8 @@ struct Answer {
 struct Failure {
     outcome: Outcome,
     reason: String,
-    /// There was no connection that anything could have been sent over.
-    unsent: bool,
+    /// See [`SendReport::may_have_arrived`].
+    may_have_arrived: bool,
 }
 
 impl Failure {
@@ -133,7 +134,7 @@ impl Failure {
             ConnectError::Tls(_) => Outcome::Unreachable { stage: Stage::Tls },
             ConnectError::Timeout(_) => Outcome::Timeout,
         };
-        Self { outcome, reason: error.to_string(), unsent: true }
+        Self { outcome, reason: error.to_string(), may_have_arrived: false }
     }
 
     /// The connection, once made, gave no complete answer.
@@ -145,7 +146,7 @@ impl Failure {
             "the connection broke before the answer was complete"
         };
         let outcome = Outcome::Unreachable { stage: Stage::Connect };
-        Self { outcome, reason: reason.to_owned(), unsent: false }
+        Self { outcome, reason: reason.to_owned(), may_have_arrived: true }
     }
 }
 

@@ -138,19 +138,19 @@ async fn once(place: &Place<'_>, name: &str, case: Case) -> Result<Outcome> {
     let measured = place.sized(40_000, 20_000);
     let warm_up = hooks(0..WARM_UP, case.bytes)?;
     let load = hooks(WARM_UP..WARM_UP + measured, case.bytes)?;
-    post(&reader, (&path, callers), &warm_up).await.context("plain handler: warm-up")?;
-    let before = post(&reader, (&path, callers), &load).await.context("plain handler")?;
-    post(gateway.server.target(), (&path, callers), &warm_up).await.context("warm-up")?;
+    post(&reader, &path, callers, &warm_up).await.context("plain handler: warm-up")?;
+    let before = post(&reader, &path, callers, &load).await.context("plain handler")?;
+    post(gateway.server.target(), &path, callers, &warm_up).await.context("warm-up")?;
     let waiting = gateway.server.turns_waiting().await?;
     let cpu = process::cpu_seconds(gateway.server.pid())?;
-    let accepted = post(gateway.server.target(), (&path, callers), &load).await?;
+    let accepted = post(gateway.server.target(), &path, callers, &load).await?;
     let cpu_accepted = process::cpu_seconds(gateway.server.pid())?;
     let work = if case.held { None } else { Some(gateway.work_off(waiting + measured).await?) };
     let memory = process::memory(gateway.server.pid())?;
     gateway.check(WARM_UP + measured).await?;
     // What is left of the backlog would hold the end up, and take time from the other.
     gateway.server.process().kill()?;
-    let after = post(&reader, (&path, callers), &load).await.context("plain handler")?;
+    let after = post(&reader, &path, callers, &load).await.context("plain handler")?;
     Ok(Outcome {
         accepted: Answered::of(&accepted),
         plain: Answered::of(&before).mean(&Answered::of(&after)),
@@ -166,7 +166,7 @@ pub(super) fn hooks(numbers: std::ops::Range<usize>, bytes: usize) -> Result<Arc
     Ok(Hook::several(&Signer::new(SECRET.as_bytes())?, numbers, bytes)?.into())
 }
 
-async fn post(target: &Target, (path, callers): (&str, usize), hooks: &Arc<[Hook]>) -> Result<Posted> {
+async fn post(target: &Target, path: &str, callers: usize, hooks: &Arc<[Hook]>) -> Result<Posted> {
     hook::post_all(target, path, callers, hooks, StatusCode::ACCEPTED).await
 }
 

@@ -261,24 +261,23 @@ fn check_run(key: &str, id: u64, action: &Action) -> Sent {
 
 #[tokio::test]
 async fn comments_on_lines_of_our_review_are_our_own_doing() {
-    let world = World::new().await;
-    let inbox = world.inbox("github", |_| ()).await;
-    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
-    let action = acted(&world, &delivery, ActionStatus::Success, Some("review:80")).await;
-    let own = world.send(&inbox, &line_comment("own", 80, &action)).await;
-    assert!(matches!(own, Ok(Receipt::Filtered { .. })), "{own:?}");
-    world.accepted(&inbox, &line_comment("copied", 81, &action)).await;
+    only_what_was_made_is_our_own_doing("review", line_comment).await;
 }
 
 #[tokio::test]
 async fn our_check_runs_are_our_own_doing() {
+    only_what_was_made_is_our_own_doing("check_run", check_run).await;
+}
+
+/// An event that tells of the very thing an action made is, one with its mark in another thing is not.
+async fn only_what_was_made_is_our_own_doing(kind: &str, event: fn(&str, u64, &Action) -> Sent) {
     let world = World::new().await;
     let inbox = world.inbox("github", |_| ()).await;
     let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
-    let action = acted(&world, &delivery, ActionStatus::Success, Some("check_run:4")).await;
-    let own = world.send(&inbox, &check_run("own", 4, &action)).await;
+    let action = acted(&world, &delivery, ActionStatus::Success, Some(&format!("{kind}:80"))).await;
+    let own = world.send(&inbox, &event("own", 80, &action)).await;
     assert!(matches!(own, Ok(Receipt::Filtered { .. })), "{own:?}");
-    world.accepted(&inbox, &check_run("copied", 5, &action)).await;
+    world.accepted(&inbox, &event("copied", 81, &action)).await;
 }
 
 #[tokio::test]
