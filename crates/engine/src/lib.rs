@@ -257,8 +257,7 @@ impl Engine {
         W: FnOnce(Arc<Self>) -> F,
         F: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = tokio::spawn(work(Arc::clone(self)));
-        task.await.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the work was given up half-way")))
+        unhindered::see_through(work(Arc::clone(self))).await
     }
 
     /// The health of an endpoint as known in memory, which is newer than the store's.

@@ -1,18 +1,31 @@
 //! Work that goes to its end even when nobody waits for it any more.
 
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 
+use crate::error::{Error, ErrorKind, Result};
+
+/// Does `work` to its end even if whoever asked for it goes away meanwhile; a panic in it is an error.
+pub(crate) async fn see_through<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    Unhindered::new(AssertUnwindSafe(work).catch_unwind())
+        .await
+        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the work was given up half-way")))
+}
+
 /// A future that is done in place; dropped before its end, it goes on as a task of its own. So work that must be
 /// finished costs no task where, as nearly always, someone waits for it.
-pub(crate) struct Unhindered<T: Send + 'static>(Option<BoxFuture<'static, T>>);
+struct Unhindered<T: Send + 'static>(Option<BoxFuture<'static, T>>);
 
 impl<T: Send + 'static> Unhindered<T> {
     /// Begins when it is first polled.
-    pub(crate) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
+    fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(Some(Box::pin(work)))
     }
 }

@@ -21,7 +21,7 @@ use crate::Engine;
 use crate::error::{Error, Result};
 use crate::measure;
 use crate::sources::Door;
-use crate::unhindered::Unhindered;
+use crate::unhindered::see_through;
 use crate::window::Window;
 
 pub(crate) use compose::{Told, cut, payload_of, tell};
@@ -204,14 +204,14 @@ impl Engine {
     /// through the limits who do not wait for an answer.
     async fn arrive(&self, arrival: Arrival, charge: Charge) -> Result<Arrived> {
         let store = Arc::clone(&self.store);
-        let arrived = Unhindered::new(async move {
+        see_through(async move {
             let arrived = store.arrive(arrival).await;
             if matches!(arrived, Ok(Arrived::Stored(_))) {
                 charge.keep();
             }
-            arrived
-        });
-        Ok(arrived.await?)
+            Ok(arrived?)
+        })
+        .await
     }
 
     /// Counts a request against both limits; else says when there is room.
