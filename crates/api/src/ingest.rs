@@ -53,17 +53,16 @@ pub(crate) fn router(api: &Api) -> Router {
     let state = Arc::new(api.clone());
     let door = service_fn(move |request: Request| {
         let api = Arc::clone(&state);
-        async move { Ok::<_, Infallible>(answer(&api, request).await.into_response()) }
+        async move {
+            let answer = match *request.method() {
+                Method::POST => receive(&api, request).await,
+                Method::OPTIONS => Ok(StatusCode::NO_CONTENT.into_response()),
+                _ => Err(wrong_method().await),
+            };
+            Ok::<_, Infallible>(answer.into_response())
+        }
     });
     Router::new().route_service(PATH, Shell::new(api, render).layer(door).map_response(outward))
-}
-
-async fn answer(api: &Api, request: Request) -> Answer<Response> {
-    match *request.method() {
-        Method::POST => receive(api, request).await,
-        Method::OPTIONS => Ok(StatusCode::NO_CONTENT.into_response()),
-        _ => Err(wrong_method().await),
-    }
 }
 
 fn outward(mut response: Response) -> Response {
@@ -85,7 +84,7 @@ async fn receive(api: &Api, request: Request) -> Answer<Response> {
     let remote = remote_address(&head.extensions, &head.headers, &api.options.trusted_proxies);
     let visit = Visit { api, door: &door, public_id, headers: &head.headers, remote };
     if !door.admits(remote) {
-        return visit.refused(Refusal::Address, declared(&head.headers)).await;
+        return Box::pin(visit.refused(Refusal::Address, declared(&head.headers))).await;
     }
     // Given back when the body is stored, or refused.
     let mut share = api.ingest_room.share();
@@ -95,14 +94,14 @@ async fn receive(api: &Api, request: Request) -> Answer<Response> {
         Err(Error { kind: ErrorKind::TooLarge { limit }, .. }) => {
             // What does not say its length is longer than was read of it.
             let bytes = declared(&head.headers).max(limit + 1);
-            return visit.refused(Refusal::TooLarge { limit }, bytes).await;
+            return Box::pin(visit.refused(Refusal::TooLarge { limit }, bytes)).await;
         }
         Err(error) => return Err(error.into()),
     };
     let bytes = body.len();
     match api.engine.receive(&door, visit.received(), body).await {
         Ok(receipt) => Ok(visit.answered(receipt)),
-        Err(refusal) => visit.refused(refusal, bytes).await,
+        Err(refusal) => Box::pin(visit.refused(refusal, bytes)).await,
     }
 }
 

@@ -148,6 +148,9 @@ async fn connection(
     let mut http = http1::Builder::new();
     // Its own limit would also end connections that wait for their next request.
     http.header_read_timeout(None);
+    // Else, while a request is answered, it would read on, with a buffer for it, only to see whether the client has
+    // gone. The wire watches for that where an answer takes long.
+    http.half_close(true);
     let mut served = pin!(http.serve_connection(TokioIo::new(wire), service).with_upgrades());
     let look = options.head_timeout / 2;
     let mut looks = interval_at(Instant::now() + look, look);
@@ -167,10 +170,13 @@ async fn connection(
                 }
                 true
             }
-            _ = looks.tick() => match pulse.phase() {
-                (Phase::Head, lasts) if lasts > options.head_timeout => return,
-                (Phase::Idle, lasts) => lasts > options.idle_timeout,
-                (Phase::Head | Phase::Answering, _) => false,
+            _ = looks.tick() => {
+                pulse.watch_for_end();
+                match pulse.phase() {
+                    (Phase::Head, lasts) if lasts > options.head_timeout => return,
+                    (Phase::Idle, lasts) => lasts > options.idle_timeout,
+                    (Phase::Head | Phase::Answering, _) => false,
+                }
             }
         };
         if end && !ending {

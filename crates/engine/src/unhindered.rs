@@ -10,23 +10,28 @@ use tokio::runtime::Handle;
 
 use crate::error::{Error, ErrorKind, Result};
 
-/// Does `work` to its end even if whoever asked for it goes away meanwhile; a panic in it is an error.
-pub(crate) async fn see_through<T: Send + 'static>(
+/// Does `work` to its end even if whoever asked for it goes away meanwhile; a panic in it is an error. Not a function
+/// that is `async` itself: that would have room for the work beside the box it goes into.
+pub(crate) fn see_through<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
-) -> Result<T> {
-    Unhindered::new(AssertUnwindSafe(work).catch_unwind())
-        .await
-        .unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the work was given up half-way")))
+) -> impl Future<Output = Result<T>> {
+    let work = Unhindered::new(AssertUnwindSafe(work).catch_unwind());
+    work.map(|done| {
+        done.unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the work was given up half-way")))
+    })
 }
 
-/// A future that is done in place; dropped before its end, it goes on as a task of its own. So work that must be
-/// finished costs no task where, as nearly always, someone waits for it.
-struct Unhindered<T: Send + 'static>(Option<BoxFuture<'static, T>>);
+/// A future that is done in place; dropped between its begin and its end, it goes on as a task of its own. So work that
+/// must be finished costs no task where, as nearly always, someone waits for it.
+struct Unhindered<T: Send + 'static> {
+    work: Option<BoxFuture<'static, T>>,
+    begun: bool,
+}
 
 impl<T: Send + 'static> Unhindered<T> {
     /// Begins when it is first polled.
     fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(Some(Box::pin(work)))
+        Self { work: Some(Box::pin(work)), begun: false }
     }
 }
 
@@ -34,10 +39,11 @@ impl<T: Send + 'static> Future for Unhindered<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let work = self.0.as_mut().expect("a future is not polled after its end");
+        self.begun = true;
+        let work = self.work.as_mut().expect("a future is not polled after its end");
         let polled = work.as_mut().poll(context);
         if polled.is_ready() {
-            self.0 = None;
+            self.work = None;
         }
         polled
     }
@@ -46,7 +52,7 @@ impl<T: Send + 'static> Future for Unhindered<T> {
 impl<T: Send + 'static> Drop for Unhindered<T> {
     fn drop(&mut self) {
         // Without a runtime the process is at its end.
-        if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
+        if let (true, Some(work), Ok(runtime)) = (self.begun, self.work.take(), Handle::try_current()) {
             runtime.spawn(work);
         }
     }

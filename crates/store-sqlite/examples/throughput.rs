@@ -109,7 +109,7 @@ fn arrival(space: Space, source: SourceId, snapshot: &Arc<Snapshot>) -> Arrival 
     };
     let session = TurnSession::Numbered("webhook:wh_0123456789abcdef0123456789abcdef0123:".to_owned());
     Arrival {
-        delivery,
+        delivery: Arc::new(delivery),
         content: Some(InboundContent { body: vec![b'x'; 1024].into(), snapshot: snapshot.clone() }),
         dedup: Some(DedupKey { key, until: None }),
         turn: Some(NewTurn { id: TurnId::from_u128(bits), session }),

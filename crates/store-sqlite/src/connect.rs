@@ -14,7 +14,7 @@ const WRITER_CACHE_KIB: i64 = 24 * 1024;
 const READER_CACHE_KIB: i64 = 1024;
 /// A WAL larger than this is cut back to it when it starts over. Below it the file keeps its size, so that
 /// commits overwrite blocks that exist, which is the cheap kind of fsync.
-const WAL_KEPT_BYTES: i64 = 96 * 1024 * 1024;
+const WAL_KEPT_BYTES: i64 = 128 * 1024 * 1024;
 
 /// The connection that writes. In WAL mode, every commit synced.
 pub(crate) fn writer(dir: &Path) -> rusqlite::Result<Connection> {

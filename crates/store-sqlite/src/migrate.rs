@@ -18,10 +18,11 @@ pub struct Migration {
 }
 
 /// Every step this binary knows.
-pub const MIGRATIONS: [Migration; 3] = [
+pub const MIGRATIONS: [Migration; 4] = [
     Migration { number: 1, name: "init", sql: include_str!("../migrations/0001_init.sql") },
     Migration { number: 2, name: "dialects", sql: include_str!("../migrations/0002_dialects.sql") },
     Migration { number: 3, name: "inbound", sql: include_str!("../migrations/0003_inbound.sql") },
+    Migration { number: 4, name: "turns", sql: include_str!("../migrations/0004_turns.sql") },
 ];
 
 const CREATE: &str = "CREATE TABLE IF NOT EXISTS migrations (
@@ -109,7 +110,7 @@ fn applied(connection: &Connection) -> rusqlite::Result<Vec<(u32, String, String
 mod tests {
     use super::*;
 
-    const NEXT: Migration = Migration { number: 4, name: "next", sql: "CREATE TABLE next (x INTEGER)" };
+    const NEXT: Migration = Migration { number: 999, name: "next", sql: "CREATE TABLE next (x INTEGER)" };
 
     fn database() -> (tempfile::TempDir, Connection) {
         let dir = tempfile::tempdir().unwrap();

@@ -11,6 +11,7 @@ use posthouse_types::{
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use crate::fault::{Done, unless_corrupt};
+use crate::lists::limit;
 use crate::reader::Reading;
 use crate::rows::{self, Cells};
 use crate::work::Work;
@@ -19,6 +20,8 @@ use crate::work::Work;
 const WAITS: i64 = Timestamp::NEVER.as_millis();
 /// Turns of deleted sources that one claim takes away: a few milliseconds of the writer's time.
 const DEAD_MAX: usize = 500;
+/// Turns tried again that one claim calls up, likewise.
+const CALLED_UP_MAX: usize = 500;
 
 /// A turn of which the source was deleted, whether or not a mark of that is left.
 const DEAD: &str = "(t.source IS NOT NULL AND NOT EXISTS (SELECT 1 FROM sources s WHERE s.number = t.source AND s.deleted = 0))";
@@ -103,22 +106,29 @@ pub(crate) fn restore(connection: &Connection) -> Done<()> {
     Ok(())
 }
 
-/// Turns that have not ended, but for those of deleted sources: both counted along an index.
+/// Turns that have not ended, but for those of deleted sources.
 pub(crate) fn waiting(reading: &Reading) -> Done<u64> {
     let mut statement = reading.connection().prepare_cached(
         "SELECT (SELECT count(*) FROM turns)
-                - (SELECT count(*) FROM sources s INDEXED BY sources_deleted
-                   CROSS JOIN turns t INDEXED BY turns_source ON t.source = s.number
-                   WHERE s.deleted = 1 AND t.source IS NOT NULL)",
+                - CASE WHEN EXISTS (SELECT 1 FROM sources INDEXED BY sources_deleted WHERE deleted = 1)
+                  THEN (SELECT count(*) FROM turns t CROSS JOIN sources s ON s.number = t.source WHERE s.deleted = 1)
+                  ELSE 0 END",
     )?;
     let count: i64 = statement.query_row([], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
 }
 
+/// Where a turn lies.
+struct Key {
+    space: i64,
+    session: String,
+    id: Vec<u8>,
+}
+
 /// A due turn as a claim finds it.
 struct Due {
-    id: Vec<u8>,
-    space: i64,
+    key: Key,
+    since: i64,
     delivery: Option<i64>,
     /// `None`: it is to go.
     turn: Option<Turn>,
@@ -128,74 +138,97 @@ struct Due {
 /// Takes turns that are due. What it meets of deleted sources it takes away, so that a long queue of those is
 /// walked once.
 pub(crate) fn claim(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<ClaimedTurns> {
-    let (due, mut full) = find_due(work, claim)?;
-    let mut claimed = ClaimedTurns::default();
-    let is_enough = due.iter().filter(|due| due.turn.is_some()).count() < claim.limit;
-    for due in due.into_iter().filter(|due| is_enough || due.turn.is_none()) {
-        take(work, due, &mut claimed)?;
-    }
-    if !is_enough {
-        full |= claim_fairly(work, claim, &mut claimed)?;
-    }
-    claimed.next_due = if full { Some(claim.now) } else { next_due(work)? };
-    Ok(claimed)
+    let now = claim.now.as_millis();
+    let is_more = call_up(work, now)?;
+    let mut taken = Vec::new();
+    let next_due = take_fairly(work, claim, &mut taken)?;
+    taken.sort_unstable_by_key(|(since, turn)| (*since, turn.id));
+    Ok(ClaimedTurns {
+        turns: taken.into_iter().map(|(_, turn)| turn).collect(),
+        next_due: if is_more { Some(claim.now) } else { next_due },
+    })
 }
 
-/// Takes a turn, or takes it away.
-fn take(work: &mut Work<'_>, due: Due, claimed: &mut ClaimedTurns) -> Done<()> {
-    let Some(turn) = due.turn else {
-        if let Some(delivery) = due.delivery.filter(|_| !due.dead) {
+/// Lets turns whose time has come join those that can be claimed; whether there may be more of them.
+fn call_up(work: &Work<'_>, now: i64) -> Done<bool> {
+    let keys: Vec<(i64, String, Vec<u8>)> = work
+        .connection
+        .prepare_cached(
+            "SELECT space, session, id FROM turns INDEXED BY turns_later
+             WHERE later = 1 AND due_at <= ?1 ORDER BY due_at LIMIT ?2",
+        )?
+        .query_map((now, limit(CALLED_UP_MAX)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut statement = work
+        .connection
+        .prepare_cached("UPDATE turns SET later = 0 WHERE space = ?1 AND session = ?2 AND id = ?3")?;
+    for key in &keys {
+        statement.execute((key.0, &key.1, &key.2))?;
+    }
+    Ok(keys.len() >= CALLED_UP_MAX)
+}
+
+/// Takes turns round after round, going on behind the space where the last claim ended, so that no space waits for the
+/// backlog of another. One that holds half of all gets no more before the others have what they want. Answers when
+/// there is something to claim again.
+fn take_fairly(
+    work: &mut Work<'_>,
+    claim: &ClaimTurns,
+    taken: &mut Vec<(i64, Turn)>,
+) -> Done<Option<Timestamp>> {
+    let now = claim.now.as_millis();
+    let mut held = held(work)?;
+    let share = (held.values().sum::<usize>() + claim.limit).div_ceil(2);
+    let mut lost = 0;
+    loop {
+        let room = claim.limit - taken.len();
+        // Two at the most hold half of all.
+        let (ready, next) = ready_spaces(work, now, if room == 0 { 1 } else { room + 2 })?;
+        if ready.is_empty() {
+            return Ok(next.into_iter().chain(next_later(work)?).min().map(Timestamp::from_millis));
+        }
+        if room == 0 || lost >= DEAD_MAX {
+            return Ok(Some(claim.now));
+        }
+        let holds = |space: &i64| held.get(space).copied().unwrap_or_default();
+        let modest: Vec<i64> = ready.iter().copied().filter(|space| holds(space) < share).collect();
+        let (takers, share) = if modest.is_empty() { (ready, usize::MAX) } else { (modest, share) };
+        let each = (room / takers.len()).max(1);
+        for space in takers {
+            let holds = held.entry(space).or_default();
+            let wanted = each.min(share - *holds).min(claim.limit - taken.len());
+            for due in find_due(work, space, now, wanted)? {
+                work.turns_after = space;
+                match take(work, due)? {
+                    Some(turn) => {
+                        *holds += 1;
+                        taken.push(turn);
+                    }
+                    None => lost += 1,
+                }
+            }
+        }
+    }
+}
+
+/// Takes a turn, due since then, or takes it away.
+fn take(work: &mut Work<'_>, due: Due) -> Done<Option<(i64, Turn)>> {
+    let Due { key, since, delivery, turn, dead } = due;
+    let Some(turn) = turn else {
+        if let Some(delivery) = delivery.filter(|_| !dead) {
             fail(work, delivery, "what was to be done can not be read")?;
         }
-        return remove(work, &due.id);
+        return remove(work, &key).map(|()| None);
     };
-    work.connection.prepare_cached("UPDATE turns SET due_at = NULL WHERE id = ?1")?.execute([due.id])?;
-    if let (Subject::Delivery(_), Some(delivery)) = (turn.work, due.delivery) {
+    work.connection
+        .prepare_cached("UPDATE turns SET due_at = NULL WHERE space = ?1 AND session = ?2 AND id = ?3")?
+        .execute((key.space, key.session, key.id))?;
+    if let (Subject::Delivery(_), Some(delivery)) = (turn.work, delivery) {
         work.connection
             .prepare_cached("UPDATE inbound SET status = ?2 WHERE number = ?1 AND status <> ?2")?
             .execute((delivery, InboundStatus::Queued.code()))?;
     }
-    claimed.turns.push(turn);
-    Ok(())
-}
-
-/// Takes turns where more may be due than can be taken: one of each space that has any, round after round, going on
-/// where the last claim ended. A space that holds half of all gets no more before the others have what they want.
-/// Whether it ended because too many were to go.
-fn claim_fairly(work: &mut Work<'_>, claim: &ClaimTurns, claimed: &mut ClaimedTurns) -> Done<bool> {
-    let mut held = held(work)?;
-    let all = held.values().sum::<usize>() + claim.limit;
-    let mut lost = 0;
-    for share in [all.div_ceil(2), usize::MAX] {
-        // The first round may begin in the middle.
-        let mut moved = true;
-        while claimed.turns.len() < claim.limit {
-            let Some(due) = find_next(work, claim)? else {
-                if !moved {
-                    break;
-                }
-                moved = false;
-                work.turns_after = i64::MIN;
-                continue;
-            };
-            work.turns_after = due.space;
-            let holds = held.entry(due.space).or_default();
-            if *holds >= share {
-                continue;
-            }
-            if due.turn.is_some() {
-                *holds += 1;
-            } else {
-                lost += 1;
-            }
-            take(work, due, claimed)?;
-            if lost >= DEAD_MAX {
-                return Ok(true);
-            }
-            moved = true;
-        }
-    }
-    Ok(false)
+    Ok(Some((since, turn)))
 }
 
 /// How many turns of each space are claimed.
@@ -210,50 +243,58 @@ fn held(work: &Work<'_>) -> Done<HashMap<i64, usize>> {
     Ok(held)
 }
 
-/// The oldest due turn of the space behind the one of which a turn was claimed last.
-fn find_next(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<Option<Due>> {
-    let sql = format!(
-        "SELECT {DUE_COLUMNS}, {DEAD} FROM turns t INDEXED BY turns_space
-         WHERE t.due_at < 9223372036854775807 AND t.due_at <= ?1 AND t.space > ?2
-         ORDER BY t.space, t.due_at, t.id LIMIT 1"
-    );
-    let connection = work.connection;
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query((claim.now.as_millis(), work.turns_after))?;
-    rows.next()?.map(|row| due(work, row)).transpose()
+/// Spaces that have due turns, `limit` at the most, in their order behind the one of which a turn was claimed last; and
+/// when, if there is none, the first of what is not yet due will be. One look at the index for each space.
+fn ready_spaces(work: &Work<'_>, now: i64, limit: usize) -> Done<(Vec<i64>, Option<i64>)> {
+    let mut statement = work.connection.prepare_cached(
+        "SELECT space, due_at FROM turns INDEXED BY turns_ready
+         WHERE later = 0 AND due_at < 9223372036854775807 AND space > ?1 AND space <= ?2
+         ORDER BY space, due_at LIMIT 1",
+    )?;
+    let (mut ready, mut next): (Vec<i64>, Option<i64>) = (Vec::new(), None);
+    for (from, to) in [(work.turns_after, i64::MAX), (i64::MIN, work.turns_after)] {
+        let mut after = from;
+        while ready.len() < limit {
+            let found = statement.query_row((after, to), |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let Some((space, due_at)) = found else { break };
+            after = space;
+            if due_at <= now {
+                ready.push(space);
+            } else {
+                next = next.into_iter().chain([due_at]).min();
+            }
+        }
+    }
+    Ok((ready, next))
 }
 
-/// The turns that a claim takes unless there are more, with those among them that are to go; and whether it ended
-/// because there were too many of these.
-fn find_due(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<(Vec<Due>, bool)> {
+/// The oldest due turns of a space: so many, and those among them that are to go, as long as these are not too many.
+fn find_due(work: &mut Work<'_>, space: i64, now: i64, wanted: usize) -> Done<Vec<Due>> {
     let sql = format!(
-        "SELECT {DUE_COLUMNS}, {DEAD} FROM turns t INDEXED BY turns_due
-         WHERE t.due_at < 9223372036854775807 AND t.due_at <= ?1 ORDER BY t.due_at, t.id"
+        "SELECT t.id, t.space, t.session, t.kind, t.subject, t.starts, t.queued_at, t.delivery, t.due_at, {DEAD}
+         FROM turns t INDEXED BY turns_ready
+         WHERE t.later = 0 AND t.due_at < 9223372036854775807 AND t.space = ?1 AND t.due_at <= ?2
+         ORDER BY t.due_at, t.id"
     );
     let connection = work.connection;
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([claim.now.as_millis()])?;
-    let (mut found, mut live, mut lost) = (Vec::new(), 0, 0);
-    while live < claim.limit && lost < DEAD_MAX {
-        let Some(row) = rows.next()? else { return Ok((found, false)) };
+    let mut rows = statement.query((space, now))?;
+    let (mut found, mut live) = (Vec::new(), 0);
+    while live < wanted && found.len() - live < DEAD_MAX {
+        let Some(row) = rows.next()? else { break };
         let due = due(work, row)?;
-        if due.turn.is_some() {
-            live += 1;
-        } else {
-            lost += 1;
-        }
+        live += usize::from(due.turn.is_some());
         found.push(due);
     }
-    Ok((found, lost >= DEAD_MAX))
+    Ok(found)
 }
 
-const DUE_COLUMNS: &str = "t.id, t.space, t.session, t.kind, t.subject, t.starts, t.queued_at, t.delivery";
-
-/// A row of these columns, and whether its source was deleted.
+/// A row of [`find_due`].
 fn due(work: &mut Work<'_>, row: &Row<'_>) -> Done<Due> {
-    let dead = row.get(8)?;
+    let dead = row.get(9)?;
     let turn = if dead { None } else { unless_corrupt(turn(work, row))? };
-    Ok(Due { id: row.get(0)?, space: row.get(1)?, delivery: row.get(7)?, turn, dead })
+    let key = Key { id: row.get(0)?, space: row.get(1)?, session: row.get(2)? };
+    Ok(Due { key, since: row.get(8)?, delivery: row.get(7)?, turn, dead })
 }
 
 fn turn(work: &mut Work<'_>, row: &Row<'_>) -> Done<Turn> {
@@ -269,32 +310,33 @@ fn turn(work: &mut Work<'_>, row: &Row<'_>) -> Done<Turn> {
     })
 }
 
-fn next_due(work: &Work<'_>) -> Done<Option<Timestamp>> {
+/// When the first of those is due that are tried again.
+fn next_later(work: &Work<'_>) -> Done<Option<i64>> {
     let sql = format!(
-        "SELECT t.due_at FROM turns t INDEXED BY turns_due
-         WHERE t.due_at < 9223372036854775807 AND NOT {DEAD} ORDER BY t.due_at LIMIT 1"
+        "SELECT t.due_at FROM turns t INDEXED BY turns_later WHERE t.later = 1 AND NOT {DEAD}
+         ORDER BY t.due_at LIMIT 1"
     );
-    let due: Option<i64> =
-        work.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?;
-    Ok(due.map(Timestamp::from_millis))
+    Ok(work.connection.prepare_cached(&sql)?.query_row([], |row| row.get(0)).optional()?)
 }
 
 /// Gives claimed turns back.
 pub(crate) fn release(work: &mut Work<'_>, turns: &[TurnId]) -> Done<()> {
     for id in turns {
         work.connection
-            .prepare_cached("UPDATE turns SET due_at = queued_at WHERE id = ?1 AND due_at IS NULL")?
+            .prepare_cached(
+                "UPDATE turns INDEXED BY turns_claimed SET due_at = queued_at WHERE id = ?1 AND due_at IS NULL",
+            )?
             .execute([id.to_bytes()])?;
     }
     work.effects.wake_turns = true;
     Ok(())
 }
 
-/// A turn that is there, and whose source is.
+/// A claimed turn whose source is there.
 struct Found {
+    key: Key,
     delivery: Option<i64>,
     kind: u8,
-    due_at: Option<i64>,
 }
 
 impl Found {
@@ -304,15 +346,18 @@ impl Found {
     }
 }
 
-fn find(work: &Work<'_>, space: i64, id: TurnId) -> Done<Option<Found>> {
+fn find_claimed(work: &Work<'_>, space: i64, id: TurnId) -> Done<Option<Found>> {
     let sql = format!(
-        "SELECT t.delivery, t.kind, t.due_at FROM turns t WHERE t.id = ?1 AND t.space = ?2 AND NOT {DEAD}"
+        "SELECT t.session, t.delivery, t.kind FROM turns t INDEXED BY turns_claimed
+         WHERE t.id = ?1 AND t.due_at IS NULL AND t.space = ?2 AND NOT {DEAD}"
     );
+    let id = id.to_bytes();
     let found = work
         .connection
         .prepare_cached(&sql)?
-        .query_row((id.to_bytes(), space), |row| {
-            Ok(Found { delivery: row.get(0)?, kind: row.get(1)?, due_at: row.get(2)? })
+        .query_row((id, space), |row| {
+            let key = Key { space, session: row.get(0)?, id: id.to_vec() };
+            Ok(Found { key, delivery: row.get(1)?, kind: row.get(2)? })
         })
         .optional()?;
     Ok(found)
@@ -320,11 +365,15 @@ fn find(work: &Work<'_>, space: i64, id: TurnId) -> Done<Option<Found>> {
 
 /// Begins a claimed turn; false when there is none.
 pub(crate) fn start(work: &Work<'_>, space: i64, id: TurnId, at: Timestamp) -> Done<bool> {
-    let Some(found) = find(work, space, id)?.filter(|found| found.due_at.is_none()) else { return Ok(false) };
+    let Some(found) = find_claimed(work, space, id)? else { return Ok(false) };
+    let delivery = found.reacts_to();
+    let Key { space, session, id } = found.key;
     work.connection
-        .prepare_cached("UPDATE turns SET starts = min(starts + 1, 65535) WHERE id = ?1")?
-        .execute([id.to_bytes()])?;
-    if let Some(delivery) = found.reacts_to() {
+        .prepare_cached(
+            "UPDATE turns SET starts = min(starts + 1, 65535) WHERE space = ?1 AND session = ?2 AND id = ?3",
+        )?
+        .execute((space, session, id))?;
+    if let Some(delivery) = delivery {
         work.connection
             .prepare_cached(
                 "UPDATE inbound SET status = ?2, started_at = ?3, runs = min(runs + 1, 65535), finished_at = NULL,
@@ -336,9 +385,9 @@ pub(crate) fn start(work: &Work<'_>, space: i64, id: TurnId, at: Timestamp) -> D
     Ok(true)
 }
 
-/// Ends a turn, or puts it off; one that is gone is passed over.
+/// Ends a claimed turn, or puts it off; one that is gone is passed over.
 pub(crate) fn end(work: &mut Work<'_>, space: i64, ended: &TurnEnded) -> Done<()> {
-    let Some(found) = find(work, space, ended.id)? else { return Ok(()) };
+    let Some(found) = find_claimed(work, space, ended.id)? else { return Ok(()) };
     let (status, error) = match &ended.end {
         TurnEnd::Done => (InboundStatus::Completed, None),
         TurnEnd::Failed(why) => (InboundStatus::Failed, Some(why)),
@@ -353,14 +402,15 @@ pub(crate) fn end(work: &mut Work<'_>, space: i64, ended: &TurnEnded) -> Done<()
             )?
             .execute((delivery, status.code(), ended.at.as_millis(), error, input, output))?;
     }
-    let id = ended.id.to_bytes();
     match ended.end {
-        TurnEnd::Done | TurnEnd::Failed(_) => remove(work, &id),
+        TurnEnd::Done | TurnEnd::Failed(_) => remove(work, &found.key),
         TurnEnd::RetryAt(due, _) => {
-            // One behind another of its session has no time of its own, whatever its claimer believes.
+            let Key { space, session, id } = found.key;
             work.connection
-                .prepare_cached("UPDATE turns SET due_at = ?2 WHERE id = ?1 AND due_at IS NOT ?3")?
-                .execute((id, due.as_millis().min(WAITS - 1), WAITS))?;
+                .prepare_cached(
+                    "UPDATE turns SET due_at = ?4, later = 1 WHERE space = ?1 AND session = ?2 AND id = ?3",
+                )?
+                .execute((space, session, id, due.as_millis().min(WAITS - 1)))?;
             work.effects.wake_turns = true;
             Ok(())
         }
@@ -368,43 +418,57 @@ pub(crate) fn end(work: &mut Work<'_>, space: i64, ended: &TurnEnded) -> Done<()
 }
 
 /// Removes a turn. When it was the head of its session, the first of those behind it takes its place.
-fn remove(work: &mut Work<'_>, id: &[u8]) -> Done<()> {
-    let removed: Option<(i64, String, Option<i64>)> = work
+fn remove(work: &mut Work<'_>, key: &Key) -> Done<()> {
+    let Key { space, session, id } = key;
+    let due_at: Option<Option<i64>> = work
         .connection
-        .prepare_cached("DELETE FROM turns WHERE id = ?1 RETURNING space, session, due_at")?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .prepare_cached("DELETE FROM turns WHERE space = ?1 AND session = ?2 AND id = ?3 RETURNING due_at")?
+        .query_row((space, session, id), |row| row.get(0))
         .optional()?;
-    let Some((space, session, due_at)) = removed else { return Ok(()) };
-    if due_at == Some(WAITS) {
+    if due_at.is_none_or(|due_at| due_at == Some(WAITS)) {
         return Ok(());
     }
     let called = work
         .connection
         .prepare_cached(
-            "UPDATE turns SET due_at = min(queued_at, 9223372036854775806) WHERE id =
-                 (SELECT id FROM turns INDEXED BY turns_session WHERE space = ?1 AND session = ?2 ORDER BY id LIMIT 1)",
+            "UPDATE turns SET due_at = min(queued_at, 9223372036854775806)
+             WHERE space = ?1 AND session = ?2 AND id =
+                 (SELECT id FROM turns WHERE space = ?1 AND session = ?2 ORDER BY id LIMIT 1)",
         )?
         .execute((space, session))?;
     work.effects.wake_turns |= called > 0;
     Ok(())
 }
 
-/// Removes turns of a source, `limit` at the most; the answer is how many.
-pub(crate) fn remove_of_source(work: &mut Work<'_>, source: i64, limit: i64) -> Done<usize> {
+/// Removes turns of a source in a session, `limit` at the most; the answer is how many.
+pub(crate) fn remove_of_source(
+    work: &mut Work<'_>,
+    source: i64,
+    (space, session): (i64, &str),
+    limit: i64,
+) -> Done<usize> {
     let ids: Vec<Vec<u8>> = work
         .connection
-        .prepare_cached("SELECT id FROM turns INDEXED BY turns_source WHERE source = ?1 LIMIT ?2")?
-        .query_map((source, limit), |row| row.get(0))?
+        .prepare_cached("SELECT id FROM turns WHERE space = ?1 AND session = ?2 AND source = ?3 LIMIT ?4")?
+        .query_map((space, session, source, limit), |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    ids.iter().try_for_each(|id| remove(work, id))?;
-    Ok(ids.len())
+    let count = ids.len();
+    for id in ids {
+        remove(work, &Key { space, session: session.to_owned(), id })?;
+    }
+    Ok(count)
 }
 
-/// Whether a turn that is about this delivery has not ended.
-pub(crate) fn is_waited_for(connection: &Connection, place: Place) -> Done<bool> {
+/// Whether a turn that is to carry out an action of this delivery has not ended.
+pub(crate) fn is_to_act(connection: &Connection, delivery: i64, (space, session): (i64, &str)) -> Done<bool> {
+    let mut acts =
+        connection.prepare_cached("SELECT 1 FROM actions WHERE delivery = ?1 AND status IN (?2, ?3)")?;
+    if !acts.exists((delivery, ActionStatus::Running.code(), ActionStatus::Approved.code()))? {
+        return Ok(false);
+    }
     let mut statement = connection
-        .prepare_cached("SELECT 1 FROM turns INDEXED BY turns_source WHERE source = ?1 AND delivery = ?2")?;
-    Ok(statement.exists((place.source, place.delivery))?)
+        .prepare_cached("SELECT 1 FROM turns WHERE space = ?1 AND session = ?2 AND delivery = ?3")?;
+    Ok(statement.exists((space, session, delivery))?)
 }
 
 /// Removes the turns of a session. The deliveries that they were to react to have failed, and so have the actions that

@@ -73,7 +73,7 @@ impl<'c> Statements<'c> {
             insert_body: connection
                 .prepare("INSERT INTO bodies (number, space, snapshot, body) VALUES (?1, ?2, ?3, ?4)")?,
             select_session_turn: connection
-                .prepare("SELECT 1 FROM turns INDEXED BY turns_session WHERE space = ?1 AND session = ?2")?,
+                .prepare("SELECT 1 FROM turns WHERE space = ?1 AND session = ?2")?,
             insert_turn: connection.prepare(
                 "INSERT INTO turns (id, space, session, kind, subject, source, delivery, starts, queued_at, due_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
@@ -114,7 +114,7 @@ pub(crate) struct Work<'c> {
     pub(crate) effects: Effects,
     /// What the group adds up.
     pub(crate) tally: Tally,
-    /// The space whose turn was claimed last, while there were more than could be.
+    /// The space whose turn was claimed last.
     pub(crate) turns_after: i64,
     /// Up to date with all groups before this one.
     lanes: Arc<Mutex<Lanes>>,

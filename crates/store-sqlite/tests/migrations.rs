@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use posthouse_store::conformance::build::{World, at, first, message, ok, text, ulid};
-use posthouse_store::{Config, Journal, Store};
+use posthouse_store::{Config, Journal, Store, TurnEnd};
 use posthouse_store_sqlite::{Options, Role, SqliteStore};
 use posthouse_types::{
     AttemptId, DeliveryId, EndpointId, Environment, EventId, Message, Poll, Space, TenantId, Wire,
@@ -158,6 +158,54 @@ async fn a_database_of_the_second_release_is_brought_up_to_date() {
     drop(server(dir.path()));
 }
 
+/// A database as the third release left it keeps its turns: one that was in someone's hands, one behind it, one that is
+/// tried again later, and one that is due.
+#[tokio::test]
+async fn a_database_of_the_third_release_keeps_its_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let [earlier @ .., turns] = posthouse_store_sqlite::migrate::MIGRATIONS;
+    let connection = database(dir.path());
+    let space = Space { tenant: TenantId::from_u128(7), environment: Environment::Live };
+    connection
+        .execute_batch(
+            "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
+                                      applied_at INTEGER NOT NULL) STRICT",
+        )
+        .unwrap();
+    for step in earlier {
+        connection.execute_batch(step.sql).unwrap();
+        connection
+            .execute(
+                "INSERT INTO migrations VALUES (?1, ?2, ?3, 0)",
+                (step.number, step.name, step.checksum()),
+            )
+            .unwrap();
+    }
+    connection.execute("INSERT INTO spaces VALUES (1, ?1, 0)", [&space.tenant.to_bytes()]).unwrap();
+    let (queued, later) = (at(1).as_millis(), at(60).as_millis());
+    let states = [("a", None), ("a", Some(i64::MAX)), ("b", Some(later)), ("c", Some(queued))];
+    let ids: Vec<[u8; 16]> = states.iter().map(|_| ulid(at(1)).to_be_bytes()).collect();
+    for ((session, due_at), id) in states.iter().zip(&ids) {
+        connection
+            .execute(
+                "INSERT INTO turns VALUES (?1, 1, ?2, 1, ?1, NULL, NULL, 2, ?3, ?4)",
+                (id, session, queued, due_at),
+            )
+            .unwrap();
+    }
+    assert_eq!(SqliteStore::pending_migrations(dir.path()).unwrap(), [turns]);
+
+    let world = World { store: Arc::new(server(dir.path())), space };
+    let claimed = world.claim_some(at(2), 10).await;
+    let claimed_ids: Vec<_> = claimed.turns.iter().map(|turn| turn.id.to_bytes()).collect();
+    assert_eq!(claimed_ids, [ids[0], ids[3]], "the claimed one is due again");
+    assert_eq!(claimed.next_due, Some(at(60)));
+    world.end(&claimed.turns[0], at(3), TurnEnd::Done).await;
+    assert_eq!(world.claim_turn(at(3)).await.id.to_bytes(), ids[1], "its turn has come");
+    let again = world.claim_turn(at(60)).await;
+    assert_eq!((again.id.to_bytes(), again.starts, again.queued_at), (ids[2], 2, at(1)));
+}
+
 /// What is not looked for by its key is found along an index, without sorting and without looking at others.
 #[tokio::test]
 async fn new_tables_are_read_by_index() {
@@ -172,15 +220,18 @@ async fn new_tables_are_read_by_index() {
         "DELETE FROM messages WHERE space = 1 AND session = 's'",
         "SELECT attempts FROM deliveries INDEXED BY deliveries_endpoint
              WHERE endpoint_id = x'00' AND id <= x'00' ORDER BY id DESC LIMIT 9",
-        "SELECT t.id FROM turns t INDEXED BY turns_due
-             WHERE t.due_at < 9223372036854775807 AND t.due_at <= 5 ORDER BY t.due_at, t.id",
-        "SELECT t.id FROM turns t INDEXED BY turns_space
-             WHERE t.due_at < 9223372036854775807 AND t.due_at <= 5 AND t.space > 1
-             ORDER BY t.space, t.due_at, t.id LIMIT 1",
+        "SELECT space, due_at FROM turns INDEXED BY turns_ready
+             WHERE later = 0 AND due_at < 9223372036854775807 AND space > 1 AND space <= 9
+             ORDER BY space, due_at LIMIT 1",
+        "SELECT t.id FROM turns t INDEXED BY turns_ready
+             WHERE t.later = 0 AND t.due_at < 9223372036854775807 AND t.space = 1 AND t.due_at <= 5
+             ORDER BY t.due_at, t.id",
+        "SELECT space, session, id FROM turns INDEXED BY turns_later
+             WHERE later = 1 AND due_at <= 5 ORDER BY due_at LIMIT 9",
+        "SELECT t.session FROM turns t INDEXED BY turns_claimed WHERE t.id = x'00' AND t.due_at IS NULL",
         "SELECT 1 FROM turns t INDEXED BY turns_message WHERE t.kind = 1 AND t.subject = x'00' AND t.space = 1",
-        "SELECT id FROM turns INDEXED BY turns_session WHERE space = 1 AND session = 's' ORDER BY id LIMIT 1",
+        "SELECT id FROM turns WHERE space = 1 AND session = 's' ORDER BY id LIMIT 1",
         "DELETE FROM turns WHERE space = 1 AND session = 's'",
-        "SELECT 1 FROM turns INDEXED BY turns_source WHERE source = 1 AND delivery = 1",
         "SELECT id, number, status, held_until FROM inbound INDEXED BY inbound_held
              WHERE source = 1 AND dedup_key = 'k' AND holds = 1",
         "SELECT d.id FROM inbound d INDEXED BY inbound_source WHERE d.source = 1 AND d.id < x'00' ORDER BY 1 DESC",

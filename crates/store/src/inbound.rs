@@ -148,7 +148,7 @@ pub struct AgentRecord {
 #[derive(Debug, Clone)]
 pub struct Arrival {
     /// What is known of it. `number` is given by the store, `session` by `turn`.
-    pub delivery: InboundDelivery,
+    pub delivery: Arc<InboundDelivery>,
     /// Its body and configuration, when they are to be kept.
     pub content: Option<InboundContent>,
     /// Keeps equal ones out. Its key becomes the delivery's `dedup_key`.

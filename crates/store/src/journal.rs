@@ -122,8 +122,9 @@ pub enum Change {
     /// `processing`, and what is known of its last run is cleared. A turn that is gone (its source or session was
     /// deleted), or is not claimed, makes the whole accept stale.
     TurnStarted(TurnId, Timestamp),
-    /// A turn ends: its delivery is what [`crate::TurnEnd`] says, and the next turn of its session is due. What is gone
-    /// is passed over: the rest of the accept is written all the same. The delivery of an action stays as it is.
+    /// A claimed turn ends: its delivery is what [`crate::TurnEnd`] says, and the next turn of its session is due. What
+    /// is gone, or not claimed, is passed over: the rest of the accept is written all the same. The delivery of an
+    /// action stays as it is.
     TurnEnded(TurnEnded),
     /// Adds an action, or puts it in place of the one of its id. One whose delivery is gone makes the accept stale.
     Action(Box<Action>),

@@ -163,8 +163,10 @@ impl PublicId {
 
 impl fmt::Display for PublicId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut digits = [0; 36];
+        hex::encode_to_slice(self.0, &mut digits).expect("two digits for each byte");
         f.write_str("wh_")?;
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(str::from_utf8(&digits).expect("digits are ASCII"))
     }
 }
 

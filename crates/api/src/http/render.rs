@@ -5,19 +5,22 @@
 use std::convert::Infallible;
 use std::hash::{BuildHasher as _, RandomState};
 use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::CatchUnwind;
 use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use pin_project_lite::pin_project;
 use posthouse_engine::{Error, ErrorKind, FieldError};
+use tokio::time::Timeout;
 use tower::{Layer, Service};
 
 use super::limits::REQUEST_ID_CHARS_MAX;
@@ -116,7 +119,7 @@ where
 {
     type Response = Response;
     type Error = Infallible;
-    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+    type Future = Dressed<S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
         self.inner.poll_ready(context)
@@ -128,20 +131,50 @@ where
         let place = Place::of(public_url, request.headers(), request.extensions(), request.uri());
         let id = request_id(request.headers());
         let inner = AssertUnwindSafe(self.inner.call(request)).catch_unwind();
-        Box::pin(async move {
-            let mut response = match tokio::time::timeout(timeout, inner).await {
-                Ok(Ok(Ok(response))) => response,
-                Ok(Ok(Err(never))) => match never {},
-                Ok(Err(_)) => refuse(ErrorKind::Internal, "the request met a fault of the server"),
-                Err(_) => refuse(ErrorKind::TimedOut, "the request took too long"),
-            };
-            if let Some(Refusal(error)) = response.extensions_mut().remove::<Refusal>() {
-                log(&error, &id, place.path());
-                response = render(&error, &place);
-            }
-            response.headers_mut().insert(REQUEST_ID, id);
-            Ok(response)
-        })
+        Dressed { inner: tokio::time::timeout(timeout, inner), dress: Some(Dress { render, place, id }) }
+    }
+}
+
+/// What an answer needs on its way out.
+struct Dress {
+    render: Render,
+    place: Place,
+    id: HeaderValue,
+}
+
+impl Dress {
+    fn put_on(self, mut response: Response) -> Response {
+        if let Some(Refusal(error)) = response.extensions_mut().remove::<Refusal>() {
+            log(&error, &self.id, self.place.path());
+            response = (self.render)(&error, &self.place);
+        }
+        response.headers_mut().insert(REQUEST_ID, self.id);
+        response
+    }
+}
+
+pin_project! {
+    /// What [`Shelled`] answers. Written out, since an `async` block has room for a future twice that it is given.
+    pub(crate) struct Dressed<F> {
+        #[pin]
+        inner: Timeout<CatchUnwind<AssertUnwindSafe<F>>>,
+        dress: Option<Dress>,
+    }
+}
+
+impl<F: Future<Output = Result<Response, Infallible>>> Future for Dressed<F> {
+    type Output = Result<Response, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = match ready!(this.inner.poll(context)) {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(_)) => refuse(ErrorKind::Internal, "the request met a fault of the server"),
+            Err(_) => refuse(ErrorKind::TimedOut, "the request took too long"),
+        };
+        let dress = this.dress.take().expect("a future is not polled after its end");
+        Poll::Ready(Ok(dress.put_on(response)))
     }
 }
 

@@ -22,6 +22,7 @@ pub(super) struct Pulse {
     /// Milliseconds since `born`, times four, and the phase.
     state: AtomicU64,
     untouched: AtomicBool,
+    watching: AtomicBool,
 }
 
 impl Pulse {
@@ -31,6 +32,7 @@ impl Pulse {
             born: Instant::now(),
             state: AtomicU64::new(code(Phase::Head)),
             untouched: AtomicBool::new(true),
+            watching: AtomicBool::new(false),
         }
     }
 
@@ -38,6 +40,7 @@ impl Pulse {
     pub(super) fn now_is(&self, phase: Phase) {
         let millis = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX >> 2);
         self.state.store(millis << 2 | code(phase), Ordering::Relaxed);
+        self.watching.store(false, Ordering::Relaxed);
     }
 
     /// Bytes have come: of a request being answered, or the first of a next one.
@@ -59,6 +62,16 @@ impl Pulse {
             _ => Phase::Idle,
         };
         (phase, self.born.elapsed().saturating_sub(Duration::from_millis(state >> 2)))
+    }
+
+    /// Until the phase changes, the wire watches whether the client is still there.
+    pub(super) fn watch_for_end(&self) {
+        self.watching.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it does so.
+    pub(super) fn is_watching(&self) -> bool {
+        self.watching.load(Ordering::Relaxed)
     }
 
     /// True when nothing has come so far.

@@ -49,6 +49,16 @@ impl Wire {
     }
 }
 
+impl Wire {
+    /// Whether the client has closed its side; else its task is woken when it does. One that has only said all that
+    /// it had to say looks the same.
+    fn is_ended(&self, context: &mut Context<'_>) -> bool {
+        let mut byte = [0];
+        let mut buffer = ReadBuf::new(&mut byte);
+        matches!(self.stream.poll_peek(context, &mut buffer), Poll::Ready(Ok(0) | Err(_)))
+    }
+}
+
 impl AsyncRead for Wire {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -88,6 +98,9 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.pulse.is_watching() && self.is_ended(context) {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         Pin::new(&mut self.stream).poll_flush(context)
     }
 

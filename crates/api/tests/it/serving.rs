@@ -43,8 +43,10 @@ async fn serving(options: ServeOptions) -> Serving {
         let chunk = Bytes::from(vec![b'x'; 64 * 1024]);
         Body::from_stream(futures_util::stream::repeat_with(move || Ok::<_, Infallible>(chunk.clone())))
     };
+    let silent = async || Body::from_stream(futures_util::stream::pending::<Result<Bytes, Infallible>>());
     let router = Router::new()
         .route("/quick", get(async || "quick"))
+        .route("/silent", get(silent))
         .route("/slow", get(slow))
         .route("/endless", get(endless));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -140,6 +142,23 @@ async fn connections_beyond_the_limit_wait() {
     assert!(timeout(SOON, second.read_u8()).await.is_err());
     drop(first);
     answer(&mut second, "quick").await;
+}
+
+#[tokio::test]
+async fn a_client_that_has_gone_is_not_answered_any_longer() {
+    let options = ServeOptions { connections_max: 1, head_timeout: SOON, ..ServeOptions::default() };
+    let serving = serving(options).await;
+    let mut first = serving.connect().await;
+    ask(&mut first, "/slow").await;
+    serving.asked.notified().await;
+    drop(first);
+    let mut second = serving.connect().await;
+    ask(&mut second, "/silent").await;
+    answer(&mut second, "\r\n\r\n").await;
+    drop(second);
+    let mut third = serving.connect().await;
+    ask(&mut third, "/quick").await;
+    answer(&mut third, "quick").await;
 }
 
 #[tokio::test]

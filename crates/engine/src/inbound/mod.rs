@@ -15,7 +15,9 @@ use http::HeaderMap;
 use posthouse_providers::auth::Refused;
 use posthouse_providers::{DeliveryKey, Incoming, Reading};
 use posthouse_store::{Arrival, Arrived, DedupKey, InboundContent, NewTurn};
-use posthouse_types::{ActionStatus, InboundDelivery, InboundId, InboundStatus, PublicId, Timestamp, TurnId};
+use posthouse_types::{
+    ActionId, ActionStatus, InboundDelivery, InboundId, InboundStatus, PublicId, Timestamp, TurnId,
+};
 
 use crate::Engine;
 use crate::error::{Error, Result};
@@ -119,6 +121,8 @@ impl Engine {
 
     /// Takes on a request whose whole body is here: checks the sender, filters, looks for repeats, keeps to the
     /// limits, stores. What it answers is on disk.
+    ///
+    /// What seldom happens is boxed: every request has room for all that may come of it, and carries that along.
     pub async fn receive(
         &self,
         door: &Door,
@@ -137,72 +141,69 @@ impl Engine {
         if let Some(answer) = door.profile.challenge.and_then(|challenge| challenge(&incoming)) {
             return Ok(Receipt::Challenge(answer));
         }
-        let reading = (door.profile.read)(&incoming);
-        let id = self.ids.next_at(now);
-        let (mut delivery, reading) = arriving(door, received.remote, body.len(), reading, (id, now));
-        delivery.headers = headers::safe(door, received.headers);
-        if !door.source.settings.events.admits(delivery.event_type.as_deref()) {
-            return self.pass_over(door, delivery, InboundStatus::Filtered, "event_type").await;
+        let mut taken = {
+            let reading = (door.profile.read)(&incoming);
+            let id = self.ids.next_at(now);
+            let (delivery, reading) = arriving(door, received.remote, body.len(), reading, (id, now));
+            Box::new(Taken { delivery, reading, body })
+        };
+        taken.delivery.headers = headers::safe(door, received.headers);
+        if let Some(reason) = taken.unwanted_by(door) {
+            return Box::pin(self.pass_over(door, taken.delivery, InboundStatus::Filtered, reason)).await;
         }
-        let ignored = &door.source.settings.ignored_senders;
-        if reading.sender.as_ref().is_some_and(|sender| ignored.contains(sender)) {
-            return self.pass_over(door, delivery, InboundStatus::Filtered, "sender").await;
+        if let Some(mark) = taken.reading.mark
+            && Box::pin(self.is_own_doing(door, &taken.reading, mark)).await.map_err(Refusal::Failed)?
+        {
+            return Box::pin(self.pass_over(door, taken.delivery, InboundStatus::Filtered, "own_action"))
+                .await;
         }
-        if self.is_own_doing(door, &reading).await.map_err(Refusal::Failed)? {
-            return self.pass_over(door, delivery, InboundStatus::Filtered, "own_action").await;
-        }
-        self.take_on(door, delivery, reading, body).await
+        self.take_on(door, taken).await
     }
 
     /// Stores a request, within the limits. Repeats do not count against them: so the limits are charged first and
     /// given back when the store knows the key.
-    async fn take_on(
-        &self,
-        door: &Door,
-        mut delivery: InboundDelivery,
-        reading: Reading,
-        body: Bytes,
-    ) -> std::result::Result<Receipt, Refusal> {
-        let now = delivery.received_at;
-        let dedup = dedup_key(door, reading.delivery_key, now);
-        delivery.dedup_key = dedup.as_ref().map(|dedup| dedup.key.clone());
+    async fn take_on(&self, door: &Door, mut taken: Box<Taken>) -> std::result::Result<Receipt, Refusal> {
+        let dedup = dedup_key(door, taken.reading.delivery_key.take(), taken.delivery.received_at);
+        taken.delivery.dedup_key = dedup.as_ref().map(|dedup| dedup.key.clone());
         let charge = match self.charge(door) {
             Ok(charge) => charge,
-            Err(retry_after) => {
-                let key = dedup.as_ref().map(|dedup| dedup.key.as_str());
-                if let Some(key) = key
-                    && let Some((_, existing)) =
-                        self.store.holder_of(door.source.id, key, now).await.map_err(failed)?
-                {
-                    return self.repeated(door, delivery, existing).await;
-                }
-                return Err(Refusal::RateLimited { retry_after });
-            }
+            Err(retry_after) => return Box::pin(self.over_limit(door, taken.delivery, retry_after)).await,
         };
-        let settings = &door.source.settings;
-        let session =
-            session::session_of(&settings.session, door.source.public_id, delivery.entity_key.as_deref());
-        let arrival = Arrival {
-            delivery: delivery.clone(),
-            content: Some(InboundContent { body, snapshot: Arc::clone(&door.snapshot) }),
-            dedup,
-            turn: Some(NewTurn { id: TurnId::from_u128(delivery.id.as_u128()), session }),
-        };
+        let delivery = Arc::new(taken.delivery);
+        let arrival = arrival(door, Arc::clone(&delivery), dedup, taken.body);
         match self.arrive(arrival, charge).await.map_err(Refusal::Failed)? {
             Arrived::Stored(number) => {
-                measure::arrived(&delivery, door.counted_type(delivery.event_type.as_deref()));
-                let event_type = delivery.event_type;
-                Ok(Receipt::Accepted { number, event_type, received_at: now })
+                door.count_received(delivery.event_type.as_deref());
+                let (event_type, received_at) = (delivery.event_type.clone(), delivery.received_at);
+                Ok(Receipt::Accepted { number, event_type, received_at })
             }
-            Arrived::Duplicate { number, .. } => self.repeated(door, delivery, number).await,
+            Arrived::Duplicate { number, .. } => {
+                Box::pin(self.repeated(door, Arc::unwrap_or_clone(delivery), number)).await
+            }
             Arrived::NoSource => Err(Refusal::NoSource),
         }
+    }
+
+    /// What comes of a request for which the limits have no room: a repeat needs none.
+    async fn over_limit(
+        &self,
+        door: &Door,
+        delivery: InboundDelivery,
+        retry_after: Duration,
+    ) -> std::result::Result<Receipt, Refusal> {
+        if let Some(key) = delivery.dedup_key.as_deref()
+            && let Some((_, existing)) =
+                self.store.holder_of(door.source.id, key, delivery.received_at).await.map_err(failed)?
+        {
+            return self.repeated(door, delivery, existing).await;
+        }
+        Err(Refusal::RateLimited { retry_after })
     }
 
     /// Stores what is charged for, to the end even if the sender hangs up: the store carries out what it was asked to,
     /// and only its answer tells whether the charge is kept. A charge given back with the sender would let those
     /// through the limits who do not wait for an answer.
-    async fn arrive(&self, arrival: Arrival, charge: Charge) -> Result<Arrived> {
+    fn arrive(&self, arrival: Arrival, charge: Charge) -> impl Future<Output = Result<Arrived>> + use<> {
         let store = Arc::clone(&self.store);
         see_through(async move {
             let arrived = store.arrive(arrival).await;
@@ -211,7 +212,6 @@ impl Engine {
             }
             Ok(arrived?)
         })
-        .await
     }
 
     /// Counts a request against both limits; else says when there is room.
@@ -245,7 +245,7 @@ impl Engine {
     ) -> std::result::Result<Receipt, Refusal> {
         delivery.status = status;
         delivery.reason = Some(reason.to_owned());
-        measure::arrived(&delivery, door.counted_type(delivery.event_type.as_deref()));
+        measure::passed_over(&delivery, door.counted_type(delivery.event_type.as_deref()));
         let event_type = delivery.event_type.clone();
         let now = delivery.received_at;
         if door.traffic.passed_over.take(PASSED_OVER_RECORDED_PER_MINUTE, now).is_ok() {
@@ -282,7 +282,7 @@ impl Engine {
     }
 
     async fn record(&self, delivery: InboundDelivery) -> Result<()> {
-        let arrival = Arrival { delivery, content: None, dedup: None, turn: None };
+        let arrival = Arrival { delivery: Arc::new(delivery), content: None, dedup: None, turn: None };
         self.store.arrive(arrival).await?;
         Ok(())
     }
@@ -291,8 +291,7 @@ impl Engine {
     /// could be copied by someone else, so it also has to stand in the very thing that the action made. What that is
     /// the provider may not have said yet, since its event can be here before its answer; only then, and for a while,
     /// the mark suffices.
-    async fn is_own_doing(&self, door: &Door, reading: &Reading) -> Result<bool> {
-        let Some(mark) = reading.mark else { return Ok(false) };
+    async fn is_own_doing(&self, door: &Door, reading: &Reading, mark: ActionId) -> Result<bool> {
         let space = door.source.space;
         let Some(action) = self.store.action(space, mark).await? else { return Ok(false) };
         let delivery = self.store.inbound(space, action.delivery.into()).await?;
@@ -306,6 +305,39 @@ impl Engine {
             }
         };
         Ok(same_source && same_thing)
+    }
+}
+
+/// A verified request, read.
+struct Taken {
+    delivery: InboundDelivery,
+    /// What is known beyond the delivery.
+    reading: Reading,
+    body: Bytes,
+}
+
+impl Taken {
+    /// Why nothing is to follow from it, by the source's settings.
+    fn unwanted_by(&self, door: &Door) -> Option<&'static str> {
+        let settings = &door.source.settings;
+        if !settings.events.admits(self.delivery.event_type.as_deref()) {
+            return Some("event_type");
+        }
+        let ignored = |sender| settings.ignored_senders.contains(sender);
+        self.reading.sender.as_ref().is_some_and(ignored).then_some("sender")
+    }
+}
+
+/// A request as it is stored, with the work it makes.
+fn arrival(door: &Door, delivery: Arc<InboundDelivery>, dedup: Option<DedupKey>, body: Bytes) -> Arrival {
+    let source = &door.source;
+    let session =
+        session::session_of(&source.settings.session, source.public_id, delivery.entity_key.as_deref());
+    Arrival {
+        content: Some(InboundContent { body, snapshot: Arc::clone(&door.snapshot) }),
+        turn: Some(NewTurn { id: TurnId::from_u128(delivery.id.as_u128()), session }),
+        delivery,
+        dedup,
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use ipnet::IpNet;
+use metrics::Counter;
 use parking_lot::{Mutex, RwLock};
 use posthouse_providers::auth::{Refused, Verifier};
 use posthouse_providers::{Profile, find};
@@ -18,6 +19,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::secrets::Credentials;
 use super::settings::{is_secret_header, network};
+use crate::measure::{self, NO_TYPE};
 use crate::window::Window;
 
 /// Types of events that metrics tell apart at one source, beyond those of its profile's catalogue.
@@ -42,6 +44,8 @@ pub(crate) struct Traffic {
     /// Filtered and repeated ones.
     pub(crate) passed_over: Window,
     types: Mutex<HashSet<String>>,
+    /// By type; what counts as another type is not among them.
+    received: Mutex<HashMap<String, Counter>>,
 }
 
 /// A source's configuration as deliveries keep it.
@@ -128,9 +132,25 @@ impl Door {
         is_secret_header(&self.source.settings, name)
     }
 
+    /// Counts a delivery of this type as taken on.
+    pub(crate) fn count_received(&self, event_type: Option<&str>) {
+        let name = event_type.unwrap_or(NO_TYPE);
+        let mut received = self.traffic.received.lock();
+        if let Some(counter) = received.get(name) {
+            counter.increment(1);
+            return;
+        }
+        let label = self.counted_type(event_type);
+        let counter = measure::received(self.source.id, label.clone());
+        counter.increment(1);
+        if label == name {
+            received.insert(label, counter);
+        }
+    }
+
     /// The name under which metrics count a type: senders choose types, and must not choose how many there are.
     pub(crate) fn counted_type(&self, event_type: Option<&str>) -> String {
-        let Some(event_type) = event_type else { return "none".to_owned() };
+        let Some(event_type) = event_type else { return NO_TYPE.to_owned() };
         if self.profile.catalogue.iter().any(|entry| entry.event_type == event_type) {
             return event_type.to_owned();
         }

@@ -1,15 +1,17 @@
 //! Removing what arrived, in slices. What is old is looked up beside the writer, which then removes what still has
 //! to go and may. What deleted sources have left goes first: others wait behind it.
 
+use std::collections::BTreeSet;
+
 use posthouse_store::{PruneInbound, PrunedInbound};
-use posthouse_types::{InboundId, TenantId, Timestamp};
+use posthouse_types::{InboundId, InboundStatus, TenantId, Timestamp};
 use rusqlite::OptionalExtension;
 
 use crate::fault::{Done, unless_corrupt};
 use crate::lists::limit;
 use crate::reader::Reading;
 use crate::rows::{self, Cells};
-use crate::turns::{self, Place};
+use crate::turns;
 use crate::work::Work;
 
 /// How far the walks have come, so that the next slice finds the places without a search.
@@ -226,17 +228,23 @@ fn remove_leftovers(
     let sources: Vec<i64> = rows::collect(&mut statement, [limit(room)], |row| Ok(row.get(0)?))?;
     let full = sources.len() >= room;
     for source in sources {
-        let turns = turns::remove_of_source(work, source, limit(room))?;
-        if turns >= room {
-            return Ok(true);
-        }
-        room -= turns;
         let mut statement = work.connection.prepare_cached(
-            "SELECT number, space FROM inbound INDEXED BY inbound_source WHERE source = ?1 LIMIT ?2",
+            "SELECT number, space, session FROM inbound INDEXED BY inbound_source WHERE source = ?1 LIMIT ?2",
         )?;
-        let left: Vec<(i64, i64)> =
-            rows::collect(&mut statement, (source, limit(room)), |row| Ok((row.get(0)?, row.get(1)?)))?;
-        for (number, space) in &left {
+        let left: Vec<(i64, i64, Option<String>)> =
+            rows::collect(&mut statement, (source, limit(room)), |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })?;
+        let sessions: BTreeSet<(i64, &str)> =
+            left.iter().filter_map(|(_, space, session)| Some((*space, session.as_deref()?))).collect();
+        for session in sessions {
+            let turns = turns::remove_of_source(work, source, session, limit(room))?;
+            if turns >= room {
+                return Ok(true);
+            }
+            room -= turns;
+        }
+        for (number, space, _) in &left {
             let space = unless_corrupt(work.spaces.space(work.connection, *space))?;
             remove_delivery(work, *number, space.map(|space| space.tenant), budget)?;
             pruned.deliveries += 1;
@@ -261,17 +269,20 @@ fn remove_old(
     (pruned, budget): (&mut PrunedInbound, &mut Budget),
 ) -> Done<()> {
     let mut statement = work.connection.prepare_cached(
-        "SELECT id, source, space, received_at, EXISTS (SELECT 1 FROM bodies b WHERE b.number = d.number)
+        "SELECT id, status, space, received_at, EXISTS (SELECT 1 FROM bodies b WHERE b.number = d.number), session
          FROM inbound d WHERE number = ?1",
     )?;
     let found = rows::first(&mut statement, [number], |row| {
         let cells = Cells::new("inbound", row);
-        let source: i64 = cells.get(1, "source")?;
-        let space: i64 = cells.get(2, "space")?;
-        Ok((source, space, cells.time(3, "received_at")?, cells.get::<bool>(4, "number")?))
+        let status =
+            InboundStatus::from_code(cells.get(1, "status")?).ok_or_else(|| cells.corrupt("status"))?;
+        let session: Option<String> = cells.get(5, "session")?;
+        let has_body: bool = cells.get(4, "number")?;
+        Ok((status, cells.get::<i64>(2, "space")?, cells.time(3, "received_at")?, has_body, session))
     })?;
-    let Some((source, space, received_at, has_body)) = found else { return Ok(()) };
-    if turns::is_waited_for(work.connection, Place { source, delivery: number })? {
+    let Some((status, space, received_at, has_body, session)) = found else { return Ok(()) };
+    let acts = |session| turns::is_to_act(work.connection, number, (space, session));
+    if !status.is_final() || session.as_deref().map_or(Ok(false), acts)? {
         return Ok(());
     }
     let tenant = work.spaces.space(work.connection, space)?.tenant;

@@ -18,7 +18,7 @@ pub async fn an_arrival_is_readable_and_claimable(store: Arc<dyn Store>) {
     let source = world.source().await;
     let parcel = world.parcel(source, at(1)).in_session("s");
     let number = world.take_in(&parcel).await;
-    let expected = InboundDelivery { number, session: Some(text("s")), ..parcel.arrival.delivery.clone() };
+    let expected = InboundDelivery { number, session: Some(text("s")), ..(*parcel.arrival.delivery).clone() };
     for name in [InboundRef::Id(parcel.id()), InboundRef::Number(number)] {
         let read = ok(store.inbound(world.space, name).await);
         assert_eq!(read.as_ref(), Some(&expected), "by {name}");
@@ -41,7 +41,7 @@ pub async fn inbound_fields_read_back(store: Arc<dyn Store>) {
     let ips = ["10.1.2.3", "::1", "2001:db8::ff", "::ffff:10.1.2.3"];
     for (index, &status) in InboundStatus::ALL.iter().enumerate() {
         let mut parcel = world.parcel(source, at(1)).without_turn().with_content(None);
-        parcel.arrival.delivery = InboundDelivery {
+        parcel.arrival.delivery = Arc::new(InboundDelivery {
             status,
             reason: Some("weil „so“".to_owned()),
             event_type: Some("pull_request.opened".to_owned()),
@@ -56,9 +56,9 @@ pub async fn inbound_fields_read_back(store: Arc<dyn Store>) {
             finished_at: Some(at(3)),
             tokens: Some(Tokens { input: 1 << 40, output: 0 }),
             ..request(world.space, source, at(1))
-        };
+        });
         let number = world.take_in(&parcel).await;
-        let expected = InboundDelivery { number, ..parcel.arrival.delivery.clone() };
+        let expected = InboundDelivery { number, ..(*parcel.arrival.delivery).clone() };
         assert_eq!(world.arrived(parcel.id()).await, expected);
     }
     assert_eq!(world.claim_turns(at(9)).await, [], "what makes no work is not queued");
@@ -128,7 +128,7 @@ pub async fn a_duplicate_writes_nothing(store: Arc<dyn Store>) {
     }
     world.take_in(&world.parcel(source, at(1))).await;
     let mut noted = world.parcel(source, at(1)).without_turn();
-    noted.arrival.delivery.dedup_key = Some("k".to_owned());
+    noted.delivery().dedup_key = Some("k".to_owned());
     world.take_in(&noted).await;
     let holder = ok(store.holder_of(source, "k", at(2)).await);
     assert_eq!(holder, Some((held.id(), number)), "one that only names the key does not take it");
@@ -283,7 +283,7 @@ fn sample(index: usize, sources: [SourceId; 2], world: &World) -> super::parcels
         0 => parcel.without_turn(),
         _ => parcel.in_session(["s", "t"][index / 3 % 2]),
     };
-    let delivery = &mut parcel.arrival.delivery;
+    let delivery = parcel.delivery();
     delivery.status = status;
     delivery.event_type = (!index.is_multiple_of(5)).then(|| ["push", "push.tag"][index % 2].to_owned());
     let ip = ["10.0.0.1", "2001:db8::1"][index % 2];
@@ -372,7 +372,7 @@ pub async fn pages_of_inbound_are_bounded_by_rows(store: Arc<dyn Store>) {
     let world = World::new(&store).await;
     let source = world.source().await;
     let mut wanted = world.parcel(source, at(1)).without_turn().with_content(None);
-    wanted.arrival.delivery.event_type = Some("wanted".to_owned());
+    wanted.delivery().event_type = Some("wanted".to_owned());
     world.take_in(&wanted).await;
     let senders: Vec<_> = (0..50)
         .map(|_| {
@@ -434,7 +434,7 @@ pub async fn spaces_do_not_see_each_others_inbound(store: Arc<dyn Store>) {
         assert_eq!(other.try_change(vec![rerun]).await, crate::Acceptance::Stale);
         // The same id may be there as well.
         let mut same = other.parcel(other.source().await, at(1)).with_content(Some(content(2)));
-        same.arrival.delivery.id = parcel.id();
+        same.delivery().id = parcel.id();
         other.take_in(&same).await;
         assert_eq!(other.arrived(parcel.id()).await.space, other.space);
     }

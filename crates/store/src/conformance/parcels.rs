@@ -144,6 +144,11 @@ impl Parcel {
         self.arrival.delivery.id
     }
 
+    /// What is known of it so far, to be changed.
+    pub fn delivery(&mut self) -> &mut InboundDelivery {
+        Arc::make_mut(&mut self.arrival.delivery)
+    }
+
     /// Keeps others with this key out, until then at the most.
     #[must_use]
     pub fn keyed(mut self, key: &str, until: Option<Timestamp>) -> Self {
@@ -159,9 +164,10 @@ impl Parcel {
         self
     }
 
-    /// It makes no work.
+    /// It makes no work, and is over as it is.
     #[must_use]
     pub fn without_turn(mut self) -> Self {
+        self.delivery().status = InboundStatus::Completed;
         self.arrival.turn = None;
         self
     }
@@ -193,6 +199,7 @@ impl World {
         let delivery = request(self.space, source, received_at);
         let session = TurnSession::Numbered(format!("{source}:"));
         let turn = NewTurn { id: TurnId::from_u128(delivery.id.as_u128()), session };
+        let delivery = Arc::new(delivery);
         let arrival = Arrival { delivery, content: Some(content(8)), dedup: None, turn: Some(turn) };
         Parcel { arrival }
     }

@@ -98,6 +98,8 @@ pub async fn prune_spares_what_has_a_turn(store: Arc<dyn Store>) {
     assert_eq!(world.prune_inbound(everything).await.deliveries, 1, "one is over");
     let spared = vec![true, true, true, true, true, false];
     assert_eq!(left(&world, &ids).await, (spared.clone(), spared), "the others are whole");
+    let claimed = world.claim_turns(at(1)).await;
+    assert!(claimed.contains(&carried_out), "it is due");
     world.end(&carried_out, at(1), TurnEnd::Done).await;
     assert_eq!(world.prune_inbound(everything).await.deliveries, 1, "now another");
     assert_eq!(ok(store.turns_waiting().await), 4);

@@ -489,6 +489,9 @@ pub async fn turns_are_counted(store: Arc<dyn Store>) {
     world.end(&turn, at(1), retry(9)).await;
     assert_eq!(ok(store.turns_waiting().await), 4, "nor one that is tried again");
     world.end(&turn, at(1), TurnEnd::Done).await;
+    assert_eq!(ok(store.turns_waiting().await), 4, "whose end only its claimer tells");
+    assert!(ids(&world.claim_turns(at(9)).await).contains(&turn.id));
+    world.end(&turn, at(9), TurnEnd::Done).await;
     assert_eq!(ok(store.turns_waiting().await), 3);
     world.prune_inbound(PruneInbound { before: at(2000), ..prune_nothing() }).await;
     assert_eq!(ok(store.turns_waiting().await), 3, "pruning ends none");

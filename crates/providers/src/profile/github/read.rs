@@ -21,18 +21,6 @@ pub(super) fn read(incoming: &Incoming<'_>) -> Reading {
         ]);
     let action = action.line();
 
-    let about = match family {
-        family if family.starts_with("pull_request") => {
-            pull_request.at("number").integer().or_else(|| number.integer()).map(|number| ("pr", number))
-        }
-        "issues" | "issue_comment" => issue_or_pull_request(issue),
-        _ => None,
-    };
-    let entity_key = about.and_then(|(kind, number)| {
-        let repository = key_part(&repository.text()?)?;
-        Some(format!("github:{repository}:{kind}:{number}"))
-    });
-
     // What was made, if the event tells of a making, and what it is called in the form of `Reading::object`.
     let (made, kind) = match (family, action.as_deref().unwrap_or_default()) {
         ("issue_comment" | "pull_request_review_comment" | "commit_comment", "created") => {
@@ -44,8 +32,21 @@ pub(super) fn read(incoming: &Incoming<'_>) -> Reading {
         ("check_run", "created" | "completed") => (check_run, Some("check_run")),
         _ => (Json::default(), None),
     };
-    let [id, body, review_id, external_id] =
-        made.pick(["id", "body", "pull_request_review_id", "external_id"]);
+    let [id, body, review_id, external_id, made_number] =
+        made.pick(["id", "body", "pull_request_review_id", "external_id", "number"]);
+    let about = match family {
+        family if family.starts_with("pull_request") => {
+            // It is most of what was sent, and not walked over twice.
+            let own = if made == pull_request { made_number } else { pull_request.at("number") };
+            own.integer().or_else(|| number.integer()).map(|number| ("pr", number))
+        }
+        "issues" | "issue_comment" => issue_or_pull_request(issue),
+        _ => None,
+    };
+    let entity_key = about.and_then(|(kind, number)| {
+        let repository = key_part(&repository.text()?)?;
+        Some(format!("github:{repository}:{kind}:{number}"))
+    });
     // A comment on a line is part of a review, also when it is the only one, and our tool makes it as part of one.
     // Source: GitHub, Webhook events and payloads, `pull_request_review_comment`.
     let object = match (family, review_id.id()) {
