@@ -81,6 +81,10 @@ async fn receive(api: &Api, request: Request) -> Answer<Response> {
     let Some((public_id, door)) = public_id.and_then(|id| Some((id, api.engine.door(id)?))) else {
         return Err(no_source().into());
     };
+    if door.is_sealed() {
+        // Providers send again what is answered like this.
+        return Ok(told(StatusCode::SERVICE_UNAVAILABLE, "webhook secrets unavailable"));
+    }
     let remote = remote_address(&head.extensions, &head.headers, &api.options.trusted_proxies);
     let visit = Visit { api, door: &door, public_id, headers: &head.headers, remote };
     if !door.admits(remote) {

@@ -5,6 +5,7 @@ mod auth;
 mod bodies;
 mod counted;
 mod own;
+mod sealed;
 
 use axum::body::Body;
 use axum::http::header::{

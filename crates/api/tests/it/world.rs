@@ -108,6 +108,29 @@ impl World {
         world
     }
 
+    /// The same, had its server been started with another master key.
+    pub(crate) async fn with_another_master_key(self) -> Self {
+        let parts = Parts {
+            store: self.store.clone(),
+            sender: self.sender.clone(),
+            runner: self.runner.clone(),
+            clock: self.clock.clone(),
+            ids: self.ids.clone(),
+            logins: None,
+            vault: Vault::new(&[2; 32]),
+            options: Options::default(),
+        };
+        let engine = Engine::start(parts).await.unwrap();
+        let stop = self.stop.subscribe();
+        Self {
+            router: posthouse_api::router(Arc::clone(&engine), ApiOptions::default(), stop),
+            deliver: Deliver::new(Arc::clone(&engine)),
+            turns: Turns::new(Arc::clone(&engine)),
+            engine,
+            ..self
+        }
+    }
+
     /// A new key; makes the tenant when there is none of this name.
     pub(crate) async fn key_of(
         &self,

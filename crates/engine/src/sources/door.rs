@@ -29,7 +29,8 @@ const TYPES_COUNTED_MAX: usize = 50;
 pub struct Door {
     pub(crate) source: Source,
     pub(crate) profile: &'static Profile,
-    verifiers: Vec<(Verifier, Option<Timestamp>)>,
+    /// None: they can not be opened.
+    verifiers: Option<Vec<(Verifier, Option<Timestamp>)>>,
     networks: Vec<IpNet>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) traffic: Arc<Traffic>,
@@ -76,9 +77,10 @@ impl Configured {
 }
 
 impl Door {
+    /// Without credentials it takes nothing, but says that it is there.
     pub(super) fn new(
         record: &SourceRecord,
-        credentials: &Credentials,
+        credentials: Option<&Credentials>,
         agent: Option<Arc<Agent>>,
     ) -> Result<Self, Invalid> {
         let source = record.source.clone();
@@ -90,14 +92,21 @@ impl Door {
             source: settings.clone(),
             agent: agent.map(|agent| ConfiguredAgent { id: agent.id, settings: agent.settings.clone() }),
         };
+        let header = settings.auth_header.as_deref();
+        let verifiers = credentials.map(|credentials| credentials.verifiers(settings.auth, header));
         Ok(Self {
-            verifiers: credentials.verifiers(settings.auth, settings.auth_header.as_deref())?,
+            verifiers: verifiers.transpose()?,
             networks: settings.allowed_cidrs.iter().filter_map(|text| network(text)).collect(),
             snapshot: Arc::new(configured.write()),
             traffic: Arc::default(),
             profile,
             source,
         })
+    }
+
+    /// Its secrets can not be opened, so nobody can prove anything until it is given new ones, or the server its key.
+    pub const fn is_sealed(&self) -> bool {
+        self.verifiers.is_none()
     }
 
     /// The longest body it takes, bytes.
@@ -115,7 +124,7 @@ impl Door {
     /// Checks who sent a request, with any secret that is valid now.
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &[u8], now: Timestamp) -> Result<(), Refused> {
         let mut refused = Refused::NoSecret;
-        for (verifier, until) in &self.verifiers {
+        for (verifier, until) in self.verifiers.iter().flatten() {
             if until.is_some_and(|until| until <= now) {
                 continue;
             }

@@ -103,14 +103,14 @@ impl Engine {
                 Ok(record)
             })
             .await?;
-        Ok((self.source_detail(record)?, made))
+        Ok((self.source_detail(record), made))
     }
 
     /// One source.
     pub async fn source(&self, caller: &Caller, source: SourceRef) -> Result<SourceDetail> {
         caller.need(Capability::Read)?;
         let record = self.visible_source(caller, source).await?;
-        self.source_detail(record)
+        Ok(self.source_detail(record))
     }
 
     /// The source that is meant, for a caller who is about to do something to it.
@@ -129,7 +129,7 @@ impl Engine {
         let about = |record: &SourceRecord| (record.source.project, record.source.id);
         let read = |asked| self.store.sources(caller.space, asked);
         let Page { items, next } = seen(caller, page, about, read).await?;
-        let items = items.into_iter().map(|record| self.source_detail(record)).collect::<Result<_>>()?;
+        let items = items.into_iter().map(|record| self.source_detail(record)).collect();
         Ok(Page { items, next })
     }
 
@@ -150,7 +150,11 @@ impl Engine {
                 return Err(Error::field("body.profile", "can not be changed"));
             }
             self.check_source(caller, record.source.project, &mut record.source.settings)?;
-            let mut credentials = self.credentials(&record)?;
+            let mut credentials = match self.credentials(&record) {
+                // What can not be opened is not missed by who replaces it.
+                Err(_) if update.secret.is_some() => Credentials::default(),
+                credentials => credentials?,
+            };
             credentials.change(before.auth, mode, update.secret.as_ref())?;
             match &update.provider_token {
                 Some(token) => credentials.set_provider_token(token.as_ref())?,
@@ -158,7 +162,7 @@ impl Engine {
             }
             record.secrets = credentials.seal(&self.vault, record.source.id);
             if let Some(updated) = self.write_source(record).await? {
-                return self.source_detail(updated);
+                return Ok(self.source_detail(updated));
             }
         }
         Err(StoreError::Stale.into())
@@ -205,13 +209,14 @@ impl Engine {
         Credentials::open(&self.vault, record.source.id, &record.secrets).map_err(|_| sealed_away())
     }
 
-    fn source_detail(&self, record: SourceRecord) -> Result<SourceDetail> {
-        let credentials = self.credentials(&record)?;
-        Ok(SourceDetail {
+    /// Secrets that can not be opened are none: the source is shown all the same, and its owner can replace them.
+    fn source_detail(&self, record: SourceRecord) -> SourceDetail {
+        let credentials = self.credentials(&record).unwrap_or_default();
+        SourceDetail {
             has_secret: credentials.has_secret(),
             has_provider_token: credentials.provider_token().is_some(),
             source: record.source,
-        })
+        }
     }
 
     /// Makes a source ready to receive, in memory.
@@ -222,9 +227,14 @@ impl Engine {
     }
 
     pub(crate) fn door_of(&self, record: &SourceRecord) -> Result<Door> {
-        let credentials = self.credentials(record)?;
+        let credentials = self.credentials(record);
+        if let Err(error) = &credentials {
+            let id = record.source.id;
+            tracing::error!(source.id = %id, %error, "{id} can not take anything");
+        }
         let agent = record.source.settings.agent.and_then(|id| self.agents.get(record.source.space, id));
-        Door::new(record, &credentials, agent).map_err(|invalid| Error::new(ErrorKind::Internal, invalid.0))
+        Door::new(record, credentials.ok().as_ref(), agent)
+            .map_err(|invalid| Error::new(ErrorKind::Internal, invalid.0))
     }
 
     /// The profiles that there are.
