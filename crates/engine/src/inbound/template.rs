@@ -1,5 +1,6 @@
 //! Messages of the owner's own wording.
 
+use posthouse_types::limits::MESSAGE_BYTES_MAX;
 use serde_json::Value;
 
 /// `{__raw__}` is cut to this, bytes. Source: Moltis.
@@ -9,10 +10,15 @@ const TREE_BYTES_MAX: usize = 2_000;
 
 /// Fills a template: `{a.b.c}` is a member of the payload (objects only), `{__raw__}` all of it as JSON. What names
 /// nothing stays as it is written, and so do empty and unclosed braces. Source: Moltis.
+///
+/// A long value that is named often must not become more than there is memory for: when a message is full, nothing
+/// more is filled in. The answer may be longer than a message, and is to be cut.
 pub(super) fn render(template: &str, payload: &Value) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
-    while let Some(open) = rest.find('{') {
+    while text.len() <= MESSAGE_BYTES_MAX
+        && let Some(open) = rest.find('{')
+    {
         text.push_str(&rest[..open]);
         rest = &rest[open..];
         let Some(close) = rest.find('}') else { break };
@@ -36,7 +42,7 @@ fn value_of(path: &str, payload: &Value) -> Option<String> {
         value = value.as_object()?.get(member)?;
     }
     Some(match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => text[..text.floor_char_boundary(MESSAGE_BYTES_MAX + 1)].to_owned(),
         Value::Object(_) | Value::Array(_) => cut(value.to_string(), TREE_BYTES_MAX),
         Value::Null | Value::Bool(_) | Value::Number(_) => value.to_string(),
     })
@@ -66,6 +72,17 @@ mod tests {
             assert_eq!(render(template, &payload), expected, "{template}");
         }
         assert!(render("{__raw__}", &payload).starts_with("{\n"));
+    }
+
+    #[test]
+    fn a_full_message_is_not_filled_any_further() {
+        let payload = json!({"a": "é".repeat(MESSAGE_BYTES_MAX)});
+        for name in ["{a}", "{__raw__}"] {
+            let template = name.repeat(1_000);
+            let text = render(&template, &payload);
+            assert!(text.len() > MESSAGE_BYTES_MAX, "{name}");
+            assert!(text.len() <= 2 * MESSAGE_BYTES_MAX + template.len(), "{name}");
+        }
     }
 
     #[test]
