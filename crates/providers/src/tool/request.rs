@@ -65,9 +65,11 @@ impl Root {
 }
 
 /// Encodes what is to be one segment of a path. Dots alone lead out of it, between encoded slashes as well: there are
-/// servers that decode an address before they resolve it.
+/// servers that decode an address before they resolve it, and a dot may be written `%2e` then. Source: WHATWG URL,
+/// 4.3, single-dot and double-dot URL path segments.
 fn encoded_segment(segment: &str) -> Result<String, Unable> {
-    let leads_out = segment.split(['/', '\\']).any(|part| matches!(part, "." | ".."));
+    let is_dots = |part: &str| matches!(&*part.to_ascii_lowercase().replace("%2e", "."), "." | "..");
+    let leads_out = segment.split(['/', '\\']).any(is_dots);
     if segment.is_empty() || leads_out || segment.chars().any(char::is_control) {
         return Err(Unable::new(format!("{segment:?} can not be part of an address")));
     }
@@ -173,7 +175,7 @@ mod tests {
             ("a//b..", "a%2F%2Fb.."),
             ("a?b#c", "a%3Fb%23c"),
             ("%2f", "%252f"),
-            ("%2e%2e", "%252e%252e"),
+            ("%2e%2e%2e", "%252e%252e%252e"),
             ("a\\b", "a%5Cb"),
             ("a b;c", "a%20b%3Bc"),
             ("grün", "gr%C3%BCn"),
@@ -181,7 +183,9 @@ mod tests {
         ] {
             assert_eq!(at(root, &["labels", segment]).unwrap(), format!("{root}/labels/{encoded}"));
         }
-        for segment in ["", ".", "..", "../user", "a/./b", "a\\..\\b", "a\nb", "\0", "a\u{7f}"] {
+        for segment in
+            ["", ".", "..", "../user", "a/./b", "a\\..\\b", "%2e%2E", ".%2e\\", "a\nb", "\0", "a\u{7f}"]
+        {
             assert!(at(root, &["labels", segment]).is_err(), "{segment:?}");
         }
     }
