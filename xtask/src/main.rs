@@ -4,6 +4,7 @@
 mod bench;
 mod clients;
 mod error;
+mod fuzz;
 mod graph;
 mod kill;
 mod openapi;
@@ -36,6 +37,8 @@ enum Task {
     Openapi(openapi::Options),
     /// Build the release binaries and run the load generator
     Bench(bench::Options),
+    /// Make up input for what reads what strangers send, for long
+    Fuzz(fuzz::Options),
     /// Kill the server under load, again and again, and count what was lost
     Kill(kill::Options),
 }
@@ -47,6 +50,7 @@ fn main() -> ExitCode {
         Task::Graph => graph::run(),
         Task::Openapi(options) => openapi::run(&options),
         Task::Bench(options) => bench::run(&options),
+        Task::Fuzz(options) => fuzz::run(&options),
         Task::Kill(options) => kill::run(&options),
     };
     let Err(error) = result else { return ExitCode::SUCCESS };
