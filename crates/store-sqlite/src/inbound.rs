@@ -100,7 +100,7 @@ impl Inbound for SqliteStore {
     }
 
     async fn turns_waiting(&self) -> Result<u64> {
-        self.readers.points.read(turns::waiting).await
+        self.readers.lists.read(turns::waiting).await
     }
 
     async fn prune_inbound(&self, prune: PruneInbound) -> Result<PrunedInbound> {

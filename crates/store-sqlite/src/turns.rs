@@ -109,10 +109,8 @@ pub(crate) fn restore(connection: &Connection) -> Done<()> {
 /// Turns that have not ended, but for those of deleted sources.
 pub(crate) fn waiting(reading: &Reading) -> Done<u64> {
     let mut statement = reading.connection().prepare_cached(
-        "SELECT (SELECT count(*) FROM turns)
-                - CASE WHEN EXISTS (SELECT 1 FROM sources INDEXED BY sources_deleted WHERE deleted = 1)
-                  THEN (SELECT count(*) FROM turns t CROSS JOIN sources s ON s.number = t.source WHERE s.deleted = 1)
-                  ELSE 0 END",
+        "SELECT count(*) FROM turns
+         WHERE source IS NULL OR source IN (SELECT number FROM sources WHERE deleted = 0)",
     )?;
     let count: i64 = statement.query_row([], |row| row.get(0))?;
     Ok(u64::try_from(count).unwrap_or(0))
@@ -121,8 +119,14 @@ pub(crate) fn waiting(reading: &Reading) -> Done<u64> {
 /// Where a turn lies.
 struct Key {
     space: i64,
-    session: String,
+    /// Its bytes: it may be damaged, and the turn has to be found all the same.
+    session: Vec<u8>,
     id: Vec<u8>,
+}
+
+/// The cells of a session's id.
+fn session_bytes(row: &Row<'_>, index: usize) -> rusqlite::Result<Vec<u8>> {
+    Ok(row.get_ref(index)?.as_bytes_or_null()?.unwrap_or_default().to_vec())
 }
 
 /// A due turn as a claim finds it.
@@ -151,19 +155,21 @@ pub(crate) fn claim(work: &mut Work<'_>, claim: &ClaimTurns) -> Done<ClaimedTurn
 
 /// Lets turns whose time has come join those that can be claimed; whether there may be more of them.
 fn call_up(work: &Work<'_>, now: i64) -> Done<bool> {
-    let keys: Vec<(i64, String, Vec<u8>)> = work
+    let keys: Vec<Key> = work
         .connection
         .prepare_cached(
             "SELECT space, session, id FROM turns INDEXED BY turns_later
              WHERE later = 1 AND due_at <= ?1 ORDER BY due_at LIMIT ?2",
         )?
-        .query_map((now, limit(CALLED_UP_MAX)), |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .query_map((now, limit(CALLED_UP_MAX)), |row| {
+            Ok(Key { space: row.get(0)?, session: session_bytes(row, 1)?, id: row.get(2)? })
+        })?
         .collect::<rusqlite::Result<_>>()?;
-    let mut statement = work
-        .connection
-        .prepare_cached("UPDATE turns SET later = 0 WHERE space = ?1 AND session = ?2 AND id = ?3")?;
-    for key in &keys {
-        statement.execute((key.0, &key.1, &key.2))?;
+    let mut statement = work.connection.prepare_cached(
+        "UPDATE turns SET later = 0 WHERE space = ?1 AND session = CAST(?2 AS TEXT) AND id = ?3",
+    )?;
+    for Key { space, session, id } in &keys {
+        statement.execute((space, session, id))?;
     }
     Ok(keys.len() >= CALLED_UP_MAX)
 }
@@ -197,7 +203,7 @@ fn take_fairly(
         for space in takers {
             let holds = held.entry(space).or_default();
             let wanted = each.min(share - *holds).min(claim.limit - taken.len());
-            for due in find_due(work, space, now, wanted)? {
+            for due in find_due(work, (space, now), wanted, DEAD_MAX - lost)? {
                 work.turns_after = space;
                 match take(work, due)? {
                     Some(turn) => {
@@ -206,6 +212,9 @@ fn take_fairly(
                     }
                     None => lost += 1,
                 }
+            }
+            if lost >= DEAD_MAX {
+                break;
             }
         }
     }
@@ -221,7 +230,9 @@ fn take(work: &mut Work<'_>, due: Due) -> Done<Option<(i64, Turn)>> {
         return remove(work, &key).map(|()| None);
     };
     work.connection
-        .prepare_cached("UPDATE turns SET due_at = NULL WHERE space = ?1 AND session = ?2 AND id = ?3")?
+        .prepare_cached(
+            "UPDATE turns SET due_at = NULL WHERE space = ?1 AND session = CAST(?2 AS TEXT) AND id = ?3",
+        )?
         .execute((key.space, key.session, key.id))?;
     if let (Subject::Delivery(_), Some(delivery)) = (turn.work, delivery) {
         work.connection
@@ -269,7 +280,7 @@ fn ready_spaces(work: &Work<'_>, now: i64, limit: usize) -> Done<(Vec<i64>, Opti
 }
 
 /// The oldest due turns of a space: so many, and those among them that are to go, as long as these are not too many.
-fn find_due(work: &mut Work<'_>, space: i64, now: i64, wanted: usize) -> Done<Vec<Due>> {
+fn find_due(work: &mut Work<'_>, (space, now): (i64, i64), wanted: usize, dead_max: usize) -> Done<Vec<Due>> {
     let sql = format!(
         "SELECT t.id, t.space, t.session, t.kind, t.subject, t.starts, t.queued_at, t.delivery, t.due_at, {DEAD}
          FROM turns t INDEXED BY turns_ready
@@ -280,7 +291,7 @@ fn find_due(work: &mut Work<'_>, space: i64, now: i64, wanted: usize) -> Done<Ve
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query((space, now))?;
     let (mut found, mut live) = (Vec::new(), 0);
-    while live < wanted && found.len() - live < DEAD_MAX {
+    while live < wanted && found.len() - live < dead_max {
         let Some(row) = rows.next()? else { break };
         let due = due(work, row)?;
         live += usize::from(due.turn.is_some());
@@ -293,7 +304,7 @@ fn find_due(work: &mut Work<'_>, space: i64, now: i64, wanted: usize) -> Done<Ve
 fn due(work: &mut Work<'_>, row: &Row<'_>) -> Done<Due> {
     let dead = row.get(9)?;
     let turn = if dead { None } else { unless_corrupt(turn(work, row))? };
-    let key = Key { id: row.get(0)?, space: row.get(1)?, session: row.get(2)? };
+    let key = Key { id: row.get(0)?, space: row.get(1)?, session: session_bytes(row, 2)? };
     Ok(Due { key, since: row.get(8)?, delivery: row.get(7)?, turn, dead })
 }
 
@@ -332,11 +343,12 @@ pub(crate) fn release(work: &mut Work<'_>, turns: &[TurnId]) -> Done<()> {
     Ok(())
 }
 
-/// A claimed turn whose source is there.
+/// A claimed turn.
 struct Found {
     key: Key,
     delivery: Option<i64>,
     kind: u8,
+    dead: bool,
 }
 
 impl Found {
@@ -348,16 +360,16 @@ impl Found {
 
 fn find_claimed(work: &Work<'_>, space: i64, id: TurnId) -> Done<Option<Found>> {
     let sql = format!(
-        "SELECT t.session, t.delivery, t.kind FROM turns t INDEXED BY turns_claimed
-         WHERE t.id = ?1 AND t.due_at IS NULL AND t.space = ?2 AND NOT {DEAD}"
+        "SELECT t.session, t.delivery, t.kind, {DEAD} FROM turns t INDEXED BY turns_claimed
+         WHERE t.id = ?1 AND t.due_at IS NULL AND t.space = ?2"
     );
     let id = id.to_bytes();
     let found = work
         .connection
         .prepare_cached(&sql)?
         .query_row((id, space), |row| {
-            let key = Key { space, session: row.get(0)?, id: id.to_vec() };
-            Ok(Found { key, delivery: row.get(1)?, kind: row.get(2)? })
+            let key = Key { space, session: session_bytes(row, 0)?, id: id.to_vec() };
+            Ok(Found { key, delivery: row.get(1)?, kind: row.get(2)?, dead: row.get(3)? })
         })
         .optional()?;
     Ok(found)
@@ -365,12 +377,12 @@ fn find_claimed(work: &Work<'_>, space: i64, id: TurnId) -> Done<Option<Found>> 
 
 /// Begins a claimed turn; false when there is none.
 pub(crate) fn start(work: &Work<'_>, space: i64, id: TurnId, at: Timestamp) -> Done<bool> {
-    let Some(found) = find_claimed(work, space, id)? else { return Ok(false) };
+    let Some(found) = find_claimed(work, space, id)?.filter(|found| !found.dead) else { return Ok(false) };
     let delivery = found.reacts_to();
     let Key { space, session, id } = found.key;
     work.connection
         .prepare_cached(
-            "UPDATE turns SET starts = min(starts + 1, 65535) WHERE space = ?1 AND session = ?2 AND id = ?3",
+            "UPDATE turns SET starts = min(starts + 1, 65535) WHERE space = ?1 AND session = CAST(?2 AS TEXT) AND id = ?3",
         )?
         .execute((space, session, id))?;
     if let Some(delivery) = delivery {
@@ -385,9 +397,12 @@ pub(crate) fn start(work: &Work<'_>, space: i64, id: TurnId, at: Timestamp) -> D
     Ok(true)
 }
 
-/// Ends a claimed turn, or puts it off; one that is gone is passed over.
+/// Ends a claimed turn, or puts it off; one that is gone is passed over, and one of a deleted source goes.
 pub(crate) fn end(work: &mut Work<'_>, space: i64, ended: &TurnEnded) -> Done<()> {
     let Some(found) = find_claimed(work, space, ended.id)? else { return Ok(()) };
+    if found.dead {
+        return remove(work, &found.key);
+    }
     let (status, error) = match &ended.end {
         TurnEnd::Done => (InboundStatus::Completed, None),
         TurnEnd::Failed(why) => (InboundStatus::Failed, Some(why)),
@@ -408,7 +423,7 @@ pub(crate) fn end(work: &mut Work<'_>, space: i64, ended: &TurnEnded) -> Done<()
             let Key { space, session, id } = found.key;
             work.connection
                 .prepare_cached(
-                    "UPDATE turns SET due_at = ?4, later = 1 WHERE space = ?1 AND session = ?2 AND id = ?3",
+                    "UPDATE turns SET due_at = ?4, later = 1 WHERE space = ?1 AND session = CAST(?2 AS TEXT) AND id = ?3",
                 )?
                 .execute((space, session, id, due.as_millis().min(WAITS - 1)))?;
             work.effects.wake_turns = true;
@@ -422,7 +437,9 @@ fn remove(work: &mut Work<'_>, key: &Key) -> Done<()> {
     let Key { space, session, id } = key;
     let due_at: Option<Option<i64>> = work
         .connection
-        .prepare_cached("DELETE FROM turns WHERE space = ?1 AND session = ?2 AND id = ?3 RETURNING due_at")?
+        .prepare_cached(
+            "DELETE FROM turns WHERE space = ?1 AND session = CAST(?2 AS TEXT) AND id = ?3 RETURNING due_at",
+        )?
         .query_row((space, session, id), |row| row.get(0))
         .optional()?;
     if due_at.is_none_or(|due_at| due_at == Some(WAITS)) {
@@ -432,8 +449,8 @@ fn remove(work: &mut Work<'_>, key: &Key) -> Done<()> {
         .connection
         .prepare_cached(
             "UPDATE turns SET due_at = min(queued_at, 9223372036854775806)
-             WHERE space = ?1 AND session = ?2 AND id =
-                 (SELECT id FROM turns WHERE space = ?1 AND session = ?2 ORDER BY id LIMIT 1)",
+             WHERE space = ?1 AND session = CAST(?2 AS TEXT) AND id =
+                 (SELECT id FROM turns WHERE space = ?1 AND session = CAST(?2 AS TEXT) ORDER BY id LIMIT 1)",
         )?
         .execute((space, session))?;
     work.effects.wake_turns |= called > 0;
@@ -454,21 +471,26 @@ pub(crate) fn remove_of_source(
         .collect::<rusqlite::Result<_>>()?;
     let count = ids.len();
     for id in ids {
-        remove(work, &Key { space, session: session.to_owned(), id })?;
+        remove(work, &Key { space, session: session.into(), id })?;
     }
     Ok(count)
 }
 
 /// Whether a turn that is to carry out an action of this delivery has not ended.
 pub(crate) fn is_to_act(connection: &Connection, delivery: i64, (space, session): (i64, &str)) -> Done<bool> {
-    let mut acts =
-        connection.prepare_cached("SELECT 1 FROM actions WHERE delivery = ?1 AND status IN (?2, ?3)")?;
-    if !acts.exists((delivery, ActionStatus::Running.code(), ActionStatus::Approved.code()))? {
+    if !acts(connection, delivery)? {
         return Ok(false);
     }
     let mut statement = connection
         .prepare_cached("SELECT 1 FROM turns WHERE space = ?1 AND session = ?2 AND delivery = ?3")?;
     Ok(statement.exists((space, session, delivery))?)
+}
+
+/// Whether an action of this delivery is to be carried out, or being.
+pub(crate) fn acts(connection: &Connection, delivery: i64) -> Done<bool> {
+    let mut statement =
+        connection.prepare_cached("SELECT 1 FROM actions WHERE delivery = ?1 AND status IN (?2, ?3)")?;
+    Ok(statement.exists((delivery, ActionStatus::Running.code(), ActionStatus::Approved.code()))?)
 }
 
 /// Removes the turns of a session. The deliveries that they were to react to have failed, and so have the actions that

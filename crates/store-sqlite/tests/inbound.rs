@@ -188,18 +188,22 @@ async fn a_damaged_turn_holds_up_nothing() {
     let world = world(dir.path()).await;
     let source = world.source().await;
     let mut sent = Vec::new();
-    for (second, name) in (1..).zip(["a", "a", "b"]) {
+    for (second, name) in (1..).zip(["a", "a", "b", "c"]) {
         sent.push(world.arrive_in(source, name, at(second)).await);
     }
-    let damage = "UPDATE turns SET subject = x'00' WHERE id = ?1";
-    database(dir.path()).execute(damage, [of(sent[0]).to_bytes()]).unwrap();
+    for (index, damage) in [(0, "subject = x'00'"), (3, "session = CAST(x'ff' AS TEXT)")] {
+        let damage = format!("UPDATE turns SET {damage} WHERE id = ?1");
+        assert_eq!(database(dir.path()).execute(&damage, [of(sent[index]).to_bytes()]).unwrap(), 1);
+    }
     let mut claimed = Vec::new();
     for _ in 0..2 {
         claimed.extend(world.claim_turns(at(9)).await.into_iter().map(|turn| turn.id));
     }
     claimed.sort_unstable();
     assert_eq!(claimed, [of(sent[1]), of(sent[2])]);
-    assert_eq!(world.status(sent[0]).await, InboundStatus::Failed);
+    for damaged in [sent[0], sent[3]] {
+        assert_eq!(world.status(damaged).await, InboundStatus::Failed);
+    }
     assert_eq!(ok(world.store.turns_waiting().await), 2);
 }
 

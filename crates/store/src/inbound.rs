@@ -286,7 +286,8 @@ pub struct TurnEnded {
 /// One slice of pruning what arrived.
 #[derive(Debug, Clone, Copy)]
 pub struct PruneInbound {
-    /// Deliveries received before this go, with their actions, unless their turn has not ended.
+    /// Deliveries received before this go, with their actions, unless they have not ended, or a turn that is to carry out
+    /// one of their actions.
     pub before: Timestamp,
     /// Bodies received before this go, likewise.
     pub bodies_before: Timestamp,

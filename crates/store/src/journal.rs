@@ -123,8 +123,8 @@ pub enum Change {
     /// deleted), or is not claimed, makes the whole accept stale.
     TurnStarted(TurnId, Timestamp),
     /// A claimed turn ends: its delivery is what [`crate::TurnEnd`] says, and the next turn of its session is due. What
-    /// is gone, or not claimed, is passed over: the rest of the accept is written all the same. The delivery of an
-    /// action stays as it is.
+    /// is gone, or not claimed, is passed over: the rest of the accept is written all the same. A turn of a deleted
+    /// source goes, however it ends. The delivery of an action stays as it is.
     TurnEnded(TurnEnded),
     /// Adds an action, or puts it in place of the one of its id. One whose delivery is gone makes the accept stale.
     Action(Box<Action>),

@@ -228,23 +228,15 @@ fn remove_leftovers(
     let sources: Vec<i64> = rows::collect(&mut statement, [limit(room)], |row| Ok(row.get(0)?))?;
     let full = sources.len() >= room;
     for source in sources {
-        let mut statement = work.connection.prepare_cached(
-            "SELECT number, space, session FROM inbound INDEXED BY inbound_source WHERE source = ?1 LIMIT ?2",
-        )?;
-        let left: Vec<(i64, i64, Option<String>)> =
-            rows::collect(&mut statement, (source, limit(room)), |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
-        let sessions: BTreeSet<(i64, &str)> =
-            left.iter().filter_map(|(_, space, session)| Some((*space, session.as_deref()?))).collect();
-        for session in sessions {
+        let left = leftovers(work, source, room)?;
+        for session in with_turns(work, &left)? {
             let turns = turns::remove_of_source(work, source, session, limit(room))?;
             if turns >= room {
                 return Ok(true);
             }
             room -= turns;
         }
-        for (number, space, _) in &left {
+        for Leftover { number, space, .. } in &left {
             let space = unless_corrupt(work.spaces.space(work.connection, *space))?;
             remove_delivery(work, *number, space.map(|space| space.tenant), budget)?;
             pruned.deliveries += 1;
@@ -261,7 +253,39 @@ fn remove_leftovers(
     Ok(full)
 }
 
-/// Removes a delivery that is too old, or only its body, unless a turn that is about it has not ended.
+/// A delivery of a deleted source.
+struct Leftover {
+    number: i64,
+    space: i64,
+    status: u8,
+    session: Option<String>,
+}
+
+fn leftovers(work: &Work<'_>, source: i64, count: usize) -> Done<Vec<Leftover>> {
+    let mut statement = work.connection.prepare_cached(
+        "SELECT number, space, status, session FROM inbound INDEXED BY inbound_source WHERE source = ?1 LIMIT ?2",
+    )?;
+    rows::collect(&mut statement, (source, limit(count)), |row| {
+        Ok(Leftover { number: row.get(0)?, space: row.get(1)?, status: row.get(2)?, session: row.get(3)? })
+    })
+}
+
+/// The sessions in which there may be turns about these, by space. Not all of them: a queue may be long, and what is
+/// others' in it is walked past.
+fn with_turns<'a>(work: &Work<'_>, left: &'a [Leftover]) -> Done<BTreeSet<(i64, &'a str)>> {
+    let mut sessions = BTreeSet::new();
+    for Leftover { number, space, status, session } in left {
+        let is_over = InboundStatus::from_code(*status).is_some_and(InboundStatus::is_final);
+        if let Some(session) = session
+            && (!is_over || turns::acts(work.connection, *number)?)
+        {
+            sessions.insert((*space, session.as_str()));
+        }
+    }
+    Ok(sessions)
+}
+
+/// Removes a delivery that is too old, or only its body, unless it has not ended or a turn carries out an action of it.
 fn remove_old(
     work: &mut Work<'_>,
     prune: &PruneInbound,
