@@ -12,7 +12,7 @@ use posthouse_providers::auth::{Refused, Verifier};
 use posthouse_providers::{Profile, find};
 use posthouse_store::{Snapshot, SourceRecord};
 use posthouse_types::{
-    Agent, AgentId, AgentSettings, Invalid, PublicId, Source, SourceId, SourceSettings, Timestamp,
+    Agent, AgentId, AgentSettings, AuthMode, Invalid, PublicId, Source, SourceId, SourceSettings, Timestamp,
 };
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -77,7 +77,7 @@ impl Configured {
 }
 
 impl Door {
-    /// Without credentials it takes nothing, but says that it is there.
+    /// Without credentials it takes nothing, but says that it is there; unless nothing has to be proved.
     pub(super) fn new(
         record: &SourceRecord,
         credentials: Option<&Credentials>,
@@ -93,6 +93,8 @@ impl Door {
             agent: agent.map(|agent| ConfiguredAgent { id: agent.id, settings: agent.settings.clone() }),
         };
         let header = settings.auth_header.as_deref();
+        let none = Credentials::default();
+        let credentials = credentials.or((settings.auth == AuthMode::None).then_some(&none));
         let verifiers = credentials.map(|credentials| credentials.verifiers(settings.auth, header));
         Ok(Self {
             verifiers: verifiers.transpose()?,

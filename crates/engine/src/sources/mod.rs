@@ -10,7 +10,7 @@ use posthouse_providers as providers;
 use posthouse_store::{SourceRecord, StoreError};
 use posthouse_types::limits::SOURCES_PER_SPACE_MAX;
 use posthouse_types::{
-    Capability, Page, PageRequest, ProjectId, PublicId, SecretText, Source, SourceId, SourceRef,
+    AuthMode, Capability, Page, PageRequest, ProjectId, PublicId, SecretText, Source, SourceId, SourceRef,
     SourceSettings,
 };
 
@@ -151,8 +151,15 @@ impl Engine {
             }
             self.check_source(caller, record.source.project, &mut record.source.settings)?;
             let mut credentials = match self.credentials(&record) {
-                // What can not be opened is not missed by who replaces it.
-                Err(_) if update.secret.is_some() => Credentials::default(),
+                // What can not be opened is not missed by who replaces all of it.
+                Err(_) if update.secret.is_some() || mode == AuthMode::None => {
+                    if update.provider_token.is_none() {
+                        let message =
+                            "is required: the one before, if any, can not be opened (null for none)";
+                        return Err(Error::field("body.provider_token", message));
+                    }
+                    Credentials::default()
+                }
                 credentials => credentials?,
             };
             credentials.change(before.auth, mode, update.secret.as_ref())?;

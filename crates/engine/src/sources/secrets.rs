@@ -204,8 +204,7 @@ impl Engine {
                 return Err(Error::new(kind, "the source has no secret: its mode proves nothing"));
             };
             check(mode, &secret).map_err(at_body_secret)?;
-            // Old ones that can not be opened can not be taken any longer either.
-            let mut credentials = self.credentials(&record).unwrap_or_default();
+            let mut credentials = self.credentials(&record)?;
             let now = self.clock.now();
             credentials.rotate(&secret, now.plus(overlap), now);
             record.secrets = credentials.seal(&self.vault, record.source.id);
