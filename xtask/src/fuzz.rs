@@ -140,7 +140,8 @@ impl Target {
         let mut test = shell::command(&self.program);
         test.args(["--exact", &self.name]).env("PROPTEST_CASES", cases.to_string()).stdin(Stdio::null());
         let output = test.output().map_err(|source| Error::Start { command: self.name.clone(), source })?;
-        let failed = !output.status.success();
-        Ok(failed.then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
+        let shown = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let printed = || format!("{}{}{}", shown(&output.stdout), shown(&output.stderr), output.status);
+        Ok((!output.status.success()).then(printed))
     }
 }
