@@ -101,7 +101,7 @@ impl RunnersOptions {
             }
         }
         for (&provider, defaults) in &self.providers {
-            if defaults.base_url.as_ref().is_some_and(has_query) {
+            if defaults.base_url.as_ref().is_some_and(EndpointUrl::has_query) {
                 let problem = "base_url must not hold a query: paths are put behind it";
                 return Err(RunnersError::Provider { provider, problem });
             }
@@ -111,10 +111,6 @@ impl RunnersOptions {
 }
 
 /// True for a URL that nothing can be put behind.
-pub(crate) fn has_query(url: &EndpointUrl) -> bool {
-    url.normalised().contains('?')
-}
-
 fn problem_of_command(command: &Command) -> Option<&'static str> {
     if !command.program.is_absolute() {
         return Some("program must be an absolute path");

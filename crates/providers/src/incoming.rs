@@ -105,6 +105,15 @@ impl DeliveryKey {
         Self::Body(digest(body))
     }
 
+    /// The same where the type of the event stands beside the body: two types are two events, however alike their
+    /// bodies. The digest is that of the type, a line feed and the body, which no type has in it.
+    pub(crate) fn of_typed_body(event_type: Option<&str>, body: &[u8]) -> Self {
+        match event_type {
+            Some(event_type) => Self::Body(digest(&[event_type.as_bytes(), b"\n", body].concat())),
+            None => Self::of_body(body),
+        }
+    }
+
     /// The key.
     pub fn as_str(&self) -> &str {
         match self {

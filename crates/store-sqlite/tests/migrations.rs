@@ -5,17 +5,19 @@ use std::sync::Arc;
 
 use posthouse_store::conformance::build::{World, at, first, message, ok, text, ulid};
 use posthouse_store::{Config, Journal, Store, TurnEnd};
+use posthouse_store_sqlite::migrate::Migration;
 use posthouse_store_sqlite::{Options, Role, SqliteStore};
 use posthouse_types::{
     AttemptId, DeliveryId, EndpointId, Environment, EventId, Message, Poll, Space, TenantId, Wire,
 };
+use rusqlite::Connection;
 
 fn server(dir: &Path) -> SqliteStore {
     SqliteStore::open(Options::new(dir, Role::Server)).expect("the store opens")
 }
 
-fn database(dir: &Path) -> rusqlite::Connection {
-    rusqlite::Connection::open(dir.join("posthouse.db")).expect("the database opens")
+fn database(dir: &Path) -> Connection {
+    Connection::open(dir.join("posthouse.db")).expect("the database opens")
 }
 
 #[tokio::test]
@@ -28,7 +30,7 @@ async fn migrations_are_listed_before_they_are_applied() {
     assert_eq!(SqliteStore::pending_migrations(dir.path()).unwrap(), []);
     drop(store);
 
-    let connection = rusqlite::Connection::open(dir.path().join("posthouse.db")).unwrap();
+    let connection = Connection::open(dir.path().join("posthouse.db")).unwrap();
     connection.execute("INSERT INTO migrations VALUES (999, 'future', 'x', 0)", []).unwrap();
     drop(connection);
     for role in [Role::Server, Role::OneShot] {
@@ -93,28 +95,13 @@ async fn a_database_of_the_first_release_is_brought_up_to_date() {
 async fn a_database_of_the_second_release_is_brought_up_to_date() {
     let dir = tempfile::tempdir().unwrap();
     let [init, dialects, later @ ..] = posthouse_store_sqlite::migrate::MIGRATIONS;
-    let connection = database(dir.path());
+    let connection = earlier(dir.path(), &[init, dialects]);
     let space = Space { tenant: TenantId::from_u128(7), environment: Environment::Test };
     let asked = Message {
         poll: Poll::new("?", vec!["a".into(), "b".into()], true).ok(),
         ..message(space, "s", at(1))
     };
     let event = EventId::from_u128(ulid(at(0)));
-    connection
-        .execute_batch(
-            "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
-                                      applied_at INTEGER NOT NULL) STRICT",
-        )
-        .unwrap();
-    for step in [init, dialects] {
-        connection.execute_batch(step.sql).unwrap();
-        connection
-            .execute(
-                "INSERT INTO migrations VALUES (?1, ?2, ?3, 0)",
-                (step.number, step.name, step.checksum()),
-            )
-            .unwrap();
-    }
     let rows: [(&str, &[&dyn rusqlite::ToSql]); 5] = [
         ("INSERT INTO spaces VALUES (1, ?1, 1)", &[&space.tenant.to_bytes()]),
         ("INSERT INTO sessions VALUES ('s', 1, NULL, 'mine', '{\"a\":1}', ?1, ?1)", &[&at(0).as_millis()]),
@@ -158,29 +145,33 @@ async fn a_database_of_the_second_release_is_brought_up_to_date() {
     drop(server(dir.path()));
 }
 
-/// A database as the third release left it keeps its turns: one that was in someone's hands, one behind it, one that is
-/// tried again later, and one that is due.
-#[tokio::test]
-async fn a_database_of_the_third_release_keeps_its_turns() {
-    let dir = tempfile::tempdir().unwrap();
-    let [earlier @ .., turns] = posthouse_store_sqlite::migrate::MIGRATIONS;
-    let connection = database(dir.path());
-    let space = Space { tenant: TenantId::from_u128(7), environment: Environment::Live };
+/// A database as a release left it that knew these steps.
+fn earlier(dir: &Path, steps: &[Migration]) -> Connection {
+    let connection = database(dir);
     connection
         .execute_batch(
             "CREATE TABLE migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL,
                                       applied_at INTEGER NOT NULL) STRICT",
         )
-        .unwrap();
-    for step in earlier {
-        connection.execute_batch(step.sql).unwrap();
+        .expect("the step is applied");
+    for step in steps {
+        connection.execute_batch(step.sql).expect("the step is applied");
+        let row = (step.number, step.name, step.checksum());
         connection
-            .execute(
-                "INSERT INTO migrations VALUES (?1, ?2, ?3, 0)",
-                (step.number, step.name, step.checksum()),
-            )
-            .unwrap();
+            .execute("INSERT INTO migrations VALUES (?1, ?2, ?3, 0)", row)
+            .expect("the step is applied");
     }
+    connection
+}
+
+/// A database as the third release left it keeps its turns: one that was in someone's hands, one behind it, one that is
+/// tried again later, and one that is due.
+#[tokio::test]
+async fn a_database_of_the_third_release_keeps_its_turns() {
+    let dir = tempfile::tempdir().unwrap();
+    let [steps @ .., turns] = posthouse_store_sqlite::migrate::MIGRATIONS;
+    let connection = earlier(dir.path(), &steps);
+    let space = Space { tenant: TenantId::from_u128(7), environment: Environment::Live };
     connection.execute("INSERT INTO spaces VALUES (1, ?1, 0)", [&space.tenant.to_bytes()]).unwrap();
     let (queued, later) = (at(1).as_millis(), at(60).as_millis());
     let states = [("a", None), ("a", Some(i64::MAX)), ("b", Some(later)), ("c", Some(queued))];

@@ -88,6 +88,19 @@ pub enum Runner {
     },
 }
 
+/// Characters of a model's name.
+const MODEL_CHARS_MAX: usize = 256;
+
+/// Whether a language model may be called this. The name is part of the path in Gemini's protocol, so it must not be
+/// able to leave its place there.
+pub fn is_model_name(model: &str) -> bool {
+    let of_a_name = |byte: u8| byte.is_ascii_alphanumeric() || b"._:/@+-".contains(&byte);
+    (1..=MODEL_CHARS_MAX).contains(&model.len())
+        && model.bytes().all(of_a_name)
+        && !model.contains("..")
+        && !model.starts_with('/')
+}
+
 impl Runner {
     /// The name used everywhere outside.
     pub const fn as_str(&self) -> &'static str {
@@ -273,5 +286,16 @@ mod tests {
         assert_eq!(none.check().unwrap_err().0, "turns");
         let long = AgentLimits { seconds: AGENT_SECONDS_MAX + 1, ..AgentLimits::default() };
         assert_eq!(long.check().unwrap_err().0, "seconds");
+    }
+
+    #[test]
+    fn models_are_names_and_no_paths() {
+        for good in ["gpt-5.2", "qwen3:4b", "openai/gpt-4o", "hf.co/x/y-GGUF:Q4_K_M", "gemini-2.5-flash@001"]
+        {
+            assert!(is_model_name(good), "{good}");
+        }
+        for bad in ["", "../../v1/files", "a?key=b", "a b", "a#b", "/x", "a%2e", "é"] {
+            assert!(!is_model_name(bad), "{bad}");
+        }
     }
 }

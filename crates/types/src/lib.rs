@@ -26,7 +26,7 @@ pub mod text;
 pub mod time;
 pub mod wire;
 
-pub use agent::{Agent, AgentLimits, AgentSettings, LlmProvider, Runner, ToolPolicy};
+pub use agent::{Agent, AgentLimits, AgentSettings, LlmProvider, Runner, ToolPolicy, is_model_name};
 pub use delivery::{Attempt, Delivery, DeliveryState};
 pub use endpoint::{
     DisabledReason, Endpoint, EndpointUrl, EventFilter, EventPattern, Header, Headers, Health, HealthState,

@@ -268,7 +268,8 @@ impl FromStr for AuthMode {
 }
 
 /// Which types of events a source takes on: with an empty `allow` all, else those it names; never those that
-/// `deny` names. An entry is a type; without a full stop it names the whole family (`push`, `note` and `note.create`).
+/// `deny` names. An entry is a type; without a full stop it names the whole family (`push`, `note` and `note.create`). It
+/// may also be written as in an endpoint's filter: `*` is everything, `note.*` the family.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeFilter {
     allow: Vec<String>,
@@ -309,16 +310,21 @@ impl TypeFilter {
     /// True when an event of this type is taken on. One without a type is, unless only listed ones are.
     pub fn admits(&self, event_type: Option<&str>) -> bool {
         let named = |list: &[String]| {
-            event_type.is_some_and(|event_type| list.iter().any(|entry| names(entry, event_type)))
+            list.iter()
+                .any(|entry| entry == "*" || event_type.is_some_and(|event_type| names(entry, event_type)))
         };
         (self.allow.is_empty() || named(&self.allow)) && !named(&self.deny)
     }
 }
 
 fn names(entry: &str, event_type: &str) -> bool {
+    let (entry, is_family) = match entry.strip_suffix(".*") {
+        Some(family) => (family, true),
+        None => (entry, !entry.contains('.')),
+    };
     match event_type.strip_prefix(entry) {
         Some("") => true,
-        Some(rest) => rest.starts_with('.') && !entry.contains('.'),
+        Some(rest) => is_family && rest.starts_with('.'),
         None => false,
     }
 }
@@ -409,6 +415,26 @@ mod tests {
         assert!(but.admits(Some("issues.opened")));
         assert!(!but.admits(Some("issues.labeled")), "deny wins");
         assert!(filter(&[], &["push"]).admits(None));
+    }
+
+    #[test]
+    fn filters_may_be_written_as_those_of_endpoints() {
+        let deny = |entry: &str| TypeFilter::new(Vec::new(), vec![entry.to_owned()]).unwrap();
+        for (entry, denied, admitted) in [
+            (
+                "deploy.*",
+                &["deploy", "deploy.completed", "deploy.a.b"][..],
+                &["deployment", "redeploy.a"][..],
+            ),
+            ("customer.subscription.*", &["customer.subscription.created"], &["customer.created"]),
+            ("*", &["a", "a.b"], &[]),
+        ] {
+            let filter = deny(entry);
+            assert!(denied.iter().all(|one| !filter.admits(Some(one))), "{entry}");
+            assert!(admitted.iter().all(|one| filter.admits(Some(one))), "{entry}");
+        }
+        assert!(!deny("*").admits(None));
+        assert!(TypeFilter::new(vec!["*".to_owned()], Vec::new()).unwrap().admits(None), "everything");
     }
 
     #[test]

@@ -127,6 +127,7 @@ impl<'a> Conversation<'a> {
         let spent = self.spent.get_or_insert_default();
         spent.input = spent.input.saturating_add(usage.input_tokens.unwrap_or(0));
         spent.output = spent.output.saturating_add(usage.output_tokens.unwrap_or(0));
+        self.tools.spent(*spent);
     }
 
     /// Whether the model may be asked once more.

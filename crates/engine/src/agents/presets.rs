@@ -8,7 +8,7 @@ use posthouse_store::{AgentRecord, Sealed, StoreError};
 use posthouse_types::limits::{AGENTS_PER_SPACE_MAX, NAME_CHARS_MAX, PROMPT_BYTES_MAX};
 use posthouse_types::{
     Agent, AgentId, AgentSettings, Capability, EndpointUrl, Page, PageRequest, ProjectId, Runner, SecretText,
-    Space, Wire,
+    Space, Wire, is_model_name,
 };
 
 use crate::Engine;
@@ -252,6 +252,13 @@ impl Engine {
         match &settings.runner {
             Runner::Llm { .. } if settings.model.is_none() => {
                 Err(Error::field("body.model", "is required for the runner llm"))
+            }
+            Runner::Llm { .. } if settings.model.as_deref().is_some_and(|model| !is_model_name(model)) => {
+                let message = "must be letters, digits and . _ : / @ + -, without two full stops in a row";
+                Err(Error::field("body.model", message))
+            }
+            Runner::Llm { base_url: Some(url), .. } if url.has_query() => {
+                Err(Error::field("body.base_url", "must not hold a query: paths are put behind it"))
             }
             Runner::Llm { base_url: Some(url), .. } => self.check_agent_url("body.base_url", url),
             Runner::Command { command } if !short(command) => Err(Error::field("body.command", wanted())),

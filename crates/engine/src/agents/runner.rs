@@ -68,6 +68,10 @@ pub trait Toolbox: Send + Sync {
 
     /// Calls a tool, and keeps record of it. Whatever goes wrong is part of the answer, for the model.
     async fn call(&self, name: &str, arguments: Value) -> ToolOutput;
+
+    /// Takes note of what the run has cost so far, all in all: a run that comes to nothing, or takes too long, does not
+    /// say it in its answer.
+    fn spent(&self, _tokens: Tokens) {}
 }
 
 /// A tool as a model is told of it.

@@ -37,8 +37,8 @@ Works with any service that can POST JSON to a URL.
 3. If it tells the type of an event in a header, name that header, or use `X-Event-Type`, `X-Webhook-Event` or
    `Event-Type`.
 4. If it can, let it send an id with each delivery: `X-Delivery-Id`, `X-Request-Id`, `X-Webhook-Id` or
-   `Idempotency-Key`. A second delivery with the same id is not taken on. Without one, an equal body counts as a
-   repeat for a while.
+   `Idempotency-Key`. A second delivery with the same id is not taken on. Without one, an equal body of the same
+   type counts as a repeat for a while.
 ";
 
 fn read(incoming: &Incoming<'_>) -> Reading {
@@ -49,11 +49,8 @@ fn read(incoming: &Incoming<'_>) -> Reading {
         .find_map(|name| incoming.header(name))
         .and_then(|name| event_type(name, None));
     let key = KEY_HEADERS.into_iter().find_map(|name| incoming.header(name)).and_then(DeliveryKey::given);
-    Reading {
-        event_type: kind,
-        delivery_key: key.or_else(|| Some(DeliveryKey::of_body(incoming.body))),
-        ..Reading::default()
-    }
+    let by_body = || DeliveryKey::of_typed_body(kind.as_deref(), incoming.body);
+    Reading { delivery_key: Some(key.unwrap_or_else(by_body)), event_type: kind, ..Reading::default() }
 }
 
 fn summarise(incoming: &Incoming<'_>, event_type: Option<&str>) -> Summary {

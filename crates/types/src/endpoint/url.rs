@@ -69,6 +69,11 @@ impl EndpointUrl {
         self.url.scheme() == "https"
     }
 
+    /// Whether it has a query, behind which no path can be put.
+    pub fn has_query(&self) -> bool {
+        self.normalised().contains('?')
+    }
+
     /// True when the host is this machine by its text alone: `localhost`, 127.0.0.0/8 or `[::1]`.
     pub fn is_loopback(&self) -> bool {
         match self.url.host() {

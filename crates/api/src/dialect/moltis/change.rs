@@ -4,6 +4,7 @@
 use std::str::FromStr;
 
 use posthouse_engine::Error;
+use posthouse_types::limits::{INGEST_BODY_BYTES_DEFAULT, SOURCE_RATE_PER_MINUTE_DEFAULT};
 use posthouse_types::{
     AgentId, AuthMode, EndpointUrl, Name, SecretText, SessionMode, SourceSettings, ToolPolicy, TypeFilter,
 };
@@ -36,13 +37,17 @@ struct Sent {
     source_profile: Option<String>,
     #[serde(deserialize_with = "nullable")]
     source_config: Sometimes<Value>,
-    event_filter: Option<Object<SentLists>>,
+    #[serde(deserialize_with = "nullable")]
+    event_filter: Sometimes<Object<SentLists>>,
     session_mode: Option<String>,
     #[serde(deserialize_with = "nullable")]
     named_session_key: Sometimes<String>,
-    allowed_cidrs: Option<Vec<String>>,
-    max_body_bytes: Option<u32>,
-    rate_limit_per_minute: Option<u32>,
+    #[serde(deserialize_with = "nullable")]
+    allowed_cidrs: Sometimes<Vec<String>>,
+    #[serde(deserialize_with = "nullable")]
+    max_body_bytes: Sometimes<u32>,
+    #[serde(deserialize_with = "nullable")]
+    rate_limit_per_minute: Sometimes<u32>,
     deliver_only: Option<bool>,
     #[serde(deserialize_with = "nullable")]
     prompt_template: Sometimes<String>,
@@ -132,7 +137,8 @@ impl Change {
             let policy = ToolPolicy::new(lists.allow.unwrap_or_default(), lists.deny.unwrap_or_default());
             listed(policy, "body.toolPolicy", &mut fields)
         });
-        let events = sent.event_filter.and_then(|Object(lists)| {
+        let events = sent.event_filter.and_then(|sent| {
+            let lists = sent.map_or_else(SentLists::default, |Object(lists)| lists);
             let filter = TypeFilter::new(lists.allow.unwrap_or_default(), lists.deny.unwrap_or_default());
             listed(filter, "body.eventFilter", &mut fields)
         });
@@ -151,9 +157,11 @@ impl Change {
             event_header: provider.event_header,
             events,
             session: session(sent.session_mode.as_deref(), sent.named_session_key, now, &mut fields),
-            allowed_cidrs: sent.allowed_cidrs,
-            max_body_bytes: sent.max_body_bytes,
-            rate_limit_per_minute: sent.rate_limit_per_minute,
+            allowed_cidrs: sent.allowed_cidrs.map(Option::unwrap_or_default),
+            max_body_bytes: sent.max_body_bytes.map(|bytes| bytes.unwrap_or(INGEST_BODY_BYTES_DEFAULT)),
+            rate_limit_per_minute: sent
+                .rate_limit_per_minute
+                .map(|limit| limit.unwrap_or(SOURCE_RATE_PER_MINUTE_DEFAULT)),
             deliver_only: sent.deliver_only,
             prompt_template: sent.prompt_template,
             secret,

@@ -39,13 +39,19 @@ async fn what_is_absent_stays_and_what_is_null_is_cleared() {
         assert_eq!(patched(&mut client, &id, json!({ spelt: null })).await, expected, "{name}");
     }
     // What always has a value keeps it.
-    let nulls = json!({ "name": null, "enabled": null, "authMode": null, "eventFilter": null, "sessionMode": null,
-        "allowedCidrs": null, "maxBodyBytes": null, "rateLimitPerMinute": null, "deliverOnly": null,
+    let nulls = json!({ "name": null, "enabled": null, "authMode": null, "sessionMode": null, "deliverOnly": null,
         "agentId": null, "deliverTo": null, "deliverExtra": null });
     assert_eq!(patched(&mut client, &id, nulls).await, expected);
-    let emptied = patched(&mut client, &id, json!({ "eventFilter": {}, "allowedCidrs": [] })).await;
+    // What has one of its own when nothing is said gets that.
+    patched(&mut client, &id, json!({ "maxBodyBytes": 10, "rateLimitPerMinute": 1 })).await;
+    let nulls = json!({ "eventFilter": null, "allowed_cidrs": null, "maxBodyBytes": null, "rateLimitPerMinute": null });
+    let emptied = patched(&mut client, &id, nulls).await;
     assert_eq!(emptied["eventFilter"], json!({ "allow": [], "deny": [] }));
     assert_eq!(emptied["allowedCidrs"], json!([]));
+    for limit in ["maxBodyBytes", "rateLimitPerMinute"] {
+        assert_eq!(emptied[limit], made[limit], "{limit}");
+    }
+    assert_eq!(patched(&mut client, &id, json!({ "eventFilter": {}, "allowedCidrs": [] })).await, emptied);
     assert_eq!(client.call("webhooks.get", json!({ "id": id })).await, emptied);
 }
 

@@ -71,6 +71,11 @@ impl Ending {
     pub(super) fn with_calls(self, calls: Vec<ToolCall>) -> Self {
         Self { calls, ..self }
     }
+
+    /// What it cost, unless the answer has said so.
+    pub(super) fn having_spent(self, tokens: Option<Tokens>) -> Self {
+        Self { tokens: self.tokens.or(tokens), ..self }
+    }
 }
 
 /// Writes the end of a turn.
@@ -90,7 +95,7 @@ pub(super) async fn end(
         let happening = Happening::in_session(session, now);
         let mut spoken = None;
         // Calls are shown with what was said after them; of a run that failed, its actions tell.
-        if let (Some(content), TurnEnd::Done) = (reply, &end) {
+        if let Some(content) = said(turn, &end, reply) {
             let message = Message {
                 id: MessageId::from_u128(engine.ids.next_at(now)),
                 space: turn.space,
@@ -110,7 +115,7 @@ pub(super) async fn end(
         let about = json!({
             "session_id": session.id.as_str(),
             "source_id": delivered.map(|delivered| delivered.delivery.source.to_string()),
-            "delivery_id": delivered.map(|delivered| delivered.delivery.id.to_string()),
+            "delivery_id": worked_on(turn, delivered).map(|delivered| delivered.delivery.id.to_string()),
         });
         // Of an action, its own event has told.
         if !matches!(turn.work, Work::Action(_)) {
@@ -122,15 +127,30 @@ pub(super) async fn end(
     let accept = Accept { space: turn.space, events, changes, idempotency: None };
     match persist(engine, accept).await? {
         Acceptance::New => {
-            // A conversation about a delivery is no run on it.
-            let worked_on = delivered.filter(|_| matches!(turn.work, Work::Delivery(_)));
-            if let Err(error) = measure_end(engine, worked_on, &end, now).await {
+            if let Err(error) = measure_end(engine, worked_on(turn, delivered), &end, now).await {
                 tracing::debug!(%error, "the end of a turn could not be measured");
             }
             Ok(())
         }
         // The session was deleted a moment ago: there is no one to tell.
         _ => abandon(engine, turn, "its session is gone").await,
+    }
+}
+
+/// The delivery that the turn was a run on: a conversation about one is none.
+fn worked_on<'a>(turn: &Turn, delivered: Option<&'a Delivered>) -> Option<&'a Delivered> {
+    delivered.filter(|_| matches!(turn.work, Work::Delivery(_)))
+}
+
+/// What is said in the session. A person who waits for an answer is told that there will be none; a delivery has its
+/// status for that.
+fn said(turn: &Turn, end: &TurnEnd, reply: Option<String>) -> Option<String> {
+    match end {
+        TurnEnd::Done => reply,
+        TurnEnd::Failed(error) if matches!(turn.work, Work::Message(_)) => {
+            Some(format!("The agent could not answer: {error}"))
+        }
+        TurnEnd::Failed(_) | TurnEnd::RetryAt(..) => None,
     }
 }
 

@@ -60,7 +60,10 @@ pub(super) async fn perform(engine: &Arc<Engine>, turn: Turn) -> Result<(), Stor
         Ok(None) => Ending::quiet(),
         Ok(Some(job)) => {
             let tools = RunTools::new(engine, &context, &job.agent, earlier).await?;
-            run(engine, &context, told, job, &tools).await?.with_calls(tools.calls())
+            run(engine, &context, told, job, &tools)
+                .await?
+                .with_calls(tools.calls())
+                .having_spent(tools.tokens())
         }
         Err(error) => Ending::failed(error),
     };

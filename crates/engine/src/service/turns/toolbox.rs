@@ -10,7 +10,7 @@ use posthouse_providers::tool::payload::{FULL_PAYLOAD, full_payload};
 use posthouse_store::StoreError;
 use posthouse_types::limits::{ACTION_BYTES_MAX, ACTIONS_PER_DELIVERY_MAX};
 use posthouse_types::{
-    Action, ActionId, ActionStatus, AgentSettings, InboundDelivery, SessionId, ToolCall, ToolPolicy,
+    Action, ActionId, ActionStatus, AgentSettings, InboundDelivery, SessionId, Tokens, ToolCall, ToolPolicy,
 };
 use serde_json::Value;
 
@@ -47,6 +47,7 @@ struct About {
 struct Done {
     calls: Vec<ToolCall>,
     actions: Vec<Action>,
+    tokens: Option<Tokens>,
 }
 
 impl RunTools {
@@ -92,6 +93,11 @@ impl RunTools {
     /// What was called, in order.
     pub(super) fn calls(&self) -> Vec<ToolCall> {
         std::mem::take(&mut self.done.lock().calls)
+    }
+
+    /// What the run has cost so far, as its runner says.
+    pub(super) fn tokens(&self) -> Option<Tokens> {
+        self.done.lock().tokens
     }
 
     fn called(&self, name: &str, arguments: &Value, action: Option<ActionId>) {
@@ -203,6 +209,10 @@ impl RunTools {
 
 #[async_trait]
 impl Toolbox for RunTools {
+    fn spent(&self, tokens: Tokens) {
+        self.done.lock().tokens = Some(tokens);
+    }
+
     fn specs(&self) -> Vec<ToolSpec> {
         let Some(about) = &self.about else { return Vec::new() };
         let spec = |name: &str, description: &str, parameters| ToolSpec {
@@ -265,7 +275,10 @@ fn check_arguments(schema: &Value, arguments: &Value) -> Result<(), String> {
     let errors: Vec<String> = validator
         .iter_errors(arguments)
         .take(5)
-        .map(|error| format!("{}: {error}", error.instance_path()))
+        .map(|error| match error.instance_path().as_str() {
+            "" => error.to_string(),
+            place => format!("{place}: {error}"),
+        })
         .collect();
     if errors.is_empty() {
         Ok(())
