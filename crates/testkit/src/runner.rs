@@ -18,6 +18,9 @@ enum Scripted {
     Hang,
 }
 
+/// What a scripted run costs, whatever comes of it.
+const SPENT: Tokens = Tokens { input: 100, output: 20 };
+
 /// A run as it was asked for, with what its tools answered.
 #[derive(Debug, Clone)]
 pub struct Asked {
@@ -41,8 +44,7 @@ impl ScriptedRunner {
     /// Adds a run that calls these tools and then answers.
     pub fn script(&self, calls: &[(&str, Value)], result: Result<&str, RunError>) {
         let calls = calls.iter().map(|(name, arguments)| ((*name).to_owned(), arguments.clone())).collect();
-        let tokens = Some(Tokens { input: 100, output: 20 });
-        let result = result.map(|content| AgentReply { content: content.to_owned(), tokens });
+        let result = result.map(|content| AgentReply { content: content.to_owned(), tokens: Some(SPENT) });
         self.script.lock().push_back(Scripted::Run { calls, result });
     }
 
@@ -69,8 +71,14 @@ impl AgentRunner for ScriptedRunner {
         let mut asked = Asked { run, tools: tools.specs(), outputs: Vec::new() };
         self.begun.notify_one();
         let (calls, result) = match scripted {
-            Some(Scripted::Run { calls, result }) => (calls, result),
-            Some(Scripted::Hang) => std::future::pending().await,
+            Some(Scripted::Run { calls, result }) => {
+                tools.spent(SPENT);
+                (calls, result)
+            }
+            Some(Scripted::Hang) => {
+                tools.spent(SPENT);
+                std::future::pending().await
+            }
             None => (Vec::new(), Ok(AgentReply { content: "done".to_owned(), tokens: None })),
         };
         for (name, arguments) in calls {

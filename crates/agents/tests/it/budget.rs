@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use posthouse_engine::RunError;
-use posthouse_types::AgentLimits;
+use posthouse_types::{AgentLimits, Tokens};
 
 use crate::peer::Peer;
 use crate::protocols::ALL;
@@ -20,6 +20,7 @@ async fn turns_are_limited() {
         let RunError::Permanent(text) = &error else { panic!("{error:?}") };
         assert!(text.starts_with("budget used up: "), "{text}");
         assert!(text.contains("57 tokens read and 30 written"), "{text}");
+        assert_eq!(tools.tokens(), Some(Tokens { input: 57, output: 30 }));
         assert_eq!(peer.asked().len(), 3);
         assert_eq!(tools.called().len(), 2, "what the model could not be told of is not done");
     }

@@ -10,7 +10,7 @@ use posthouse_egress::{AddressPolicy, Egress, EgressConfig};
 use posthouse_engine::{AgentReply, AgentRun, AgentRunner, RunError, Said, ToolOutput, ToolSpec, Toolbox};
 use posthouse_testkit::ManualClock;
 use posthouse_types::{
-    AgentLimits, AgentSettings, EndpointUrl, LlmProvider, Name, Role, Runner, SecretText, SessionId,
+    AgentLimits, AgentSettings, EndpointUrl, LlmProvider, Name, Role, Runner, SecretText, SessionId, Tokens,
 };
 use serde_json::{Value, json};
 
@@ -90,11 +90,16 @@ pub(crate) async fn reply(
 #[derive(Default)]
 pub(crate) struct Tools {
     called: Mutex<Vec<(String, Value)>>,
+    spent: Mutex<Option<Tokens>>,
 }
 
 impl Tools {
     pub(crate) fn called(&self) -> Vec<(String, Value)> {
         self.called.lock().clone()
+    }
+
+    pub(crate) fn tokens(&self) -> Option<Tokens> {
+        *self.spent.lock()
     }
 }
 
@@ -115,5 +120,9 @@ impl Toolbox for Tools {
         let content = format!("{name} of {}", arguments["id"]);
         self.called.lock().push((name.to_owned(), arguments));
         ToolOutput { content, failed: name == "fail" }
+    }
+
+    fn spent(&self, tokens: Tokens) {
+        *self.spent.lock() = Some(tokens);
     }
 }

@@ -146,6 +146,7 @@ async fn runs_that_keep_failing_fail_for_good() {
         (failed.status, failed.runs, failed.error.as_deref()),
         (InboundStatus::Failed, 3, Some("busy"))
     );
+    assert_eq!(failed.tokens, Some(Tokens { input: 100, output: 20 }), "those of the last run");
     let events = world.events().await;
     assert_eq!(types(&events), ["session.started", "session.message", "session.failed"]);
     assert_eq!(events[2].1["error"], "busy");
@@ -171,6 +172,7 @@ async fn a_run_that_takes_too_long_fails() {
     world.work().await;
     let failed = world.inbound(delivery.id.into()).await;
     assert_eq!(failed.error.as_deref(), Some("took longer than the agent's limit of 1 s"));
+    assert_eq!(failed.tokens, Some(Tokens { input: 100, output: 20 }), "what it had spent until then");
 }
 
 #[tokio::test]
@@ -242,6 +244,28 @@ async fn a_person_goes_on_and_the_agent_answers() {
     assert_eq!(said[3].tool_calls[0].name, "webhook_get_full_payload");
     let events = world.events().await;
     assert_eq!(types(&events)[4..], ["session.message", "session.message", "session.completed"]);
+}
+
+#[tokio::test]
+async fn a_person_is_told_that_the_agent_failed() {
+    let world = World::new().await;
+    let inbox = world.inbox("github", |_| ()).await;
+    let delivery = world.accepted(&inbox, &Sent::pull_request(7, "one")).await;
+    world.work().await;
+    let session = delivery.session.unwrap();
+    world.runner.script(&[], Err(RunError::Permanent("the model answered 401".to_owned())));
+    world.engine.post_message(&world.caller, &session, post("Well?")).await.unwrap();
+    world.work().await;
+    let said = world.said(&session).await;
+    let last = said.last().unwrap();
+    assert_eq!(last.role, Role::Assistant);
+    assert_eq!(last.content, "The agent could not answer: the model answered 401");
+    let events = world.events().await;
+    assert_eq!(types(&events)[4..], ["session.message", "session.message", "session.failed"]);
+    let failed = &events[6].1;
+    assert_eq!(failed["error"], "the model answered 401");
+    assert!(failed["delivery_id"].is_null(), "the delivery did not fail: {failed}");
+    assert_eq!(world.inbound(delivery.id.into()).await.status, InboundStatus::Completed);
 }
 
 #[tokio::test]

@@ -19,6 +19,16 @@ async fn push(world: &World, inbox: &Inbox, key: &str) -> (u16, serde_json::Valu
 }
 
 #[tokio::test]
+async fn equal_bodies_of_two_types_are_two_events() {
+    let world = World::new().await;
+    let inbox = world.inbox(AuthMode::Bearer).await;
+    for (event_type, status) in [("started", 202), ("completed", 202), ("started", 200)] {
+        let answer = world.deliver_to(&inbox, &[("x-event-type", event_type)], r#"{"service":"api"}"#).await;
+        assert_eq!(answer.status, status, "{event_type}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
 async fn sixty_a_minute_and_then_later() {
     let world = World::new().await;
     let inbox =
